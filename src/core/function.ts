@@ -1,0 +1,59 @@
+/** Function: a named piece of user code that a tenant owns. Version: its immutable content. */
+
+import type { Limits } from './limits.ts';
+import { Fault } from './faults.ts';
+import type { TierName } from './tier.ts';
+
+/** The set of functions that may share an executor. */
+export type CordonKind = 'function' | 'tenant' | 'shared';
+
+/** `module`: exports decide the convention. `script`: a body with top-level `return`. */
+export type HandlerKind = 'module' | 'script';
+
+/** What a sandbox loads: the builder's output, or (for `POST /execute`) a source that the engine compiles itself. */
+export interface Artifact {
+  /**
+   * `script`: one classic script whose value is the module's exports. `module`: an ES module (top-level await keeps it
+   * one). `source`: not built; the engine decides.
+   */
+  readonly format: 'script' | 'module' | 'source';
+  readonly code: Uint8Array;
+  /** V8 code cache, made by the builder with the executors' V8 flags; `null` where there is none. */
+  readonly cache: Uint8Array | null;
+  /** `await` was lowered, so that context survives it and invocations may interleave in one sandbox. */
+  readonly interleaves: boolean;
+}
+
+export interface FunctionVersion {
+  /** Names this version for pools and logs: `tenant/name@number`, or the content hash of an execution. */
+  readonly key: string;
+  readonly tenant: string;
+  readonly name: string;
+  readonly number: number;
+  readonly hash: string;
+  readonly tier: TierName;
+  readonly cordon: CordonKind;
+  readonly handler: HandlerKind;
+  /** The export that `handler(event, context)` is looked up by. */
+  readonly handlerName: string;
+  readonly limits: Limits;
+  readonly env: Readonly<Record<string, string>>;
+  /** `stream`: the function starts before the request body has ended. */
+  readonly requestBody: 'buffer' | 'stream';
+  /** Whether the request's `Authorization` header reaches the function. */
+  readonly passAuthorization: boolean;
+  /** Used once and thrown away, as `POST /execute` promises. */
+  readonly ephemeral: boolean;
+  readonly artifact: Artifact;
+}
+
+const NAME = /^[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?$/;
+
+/** Names appear in URLs, hostnames and file names, so both kinds obey the same narrow rule. */
+export function requireName(kind: 'function' | 'tenant', name: string): string {
+  if (NAME.test(name)) return name;
+  throw new Fault(
+    'BAD_REQUEST',
+    `${JSON.stringify(name.slice(0, 80))} is not a ${kind} name: 1 to 63 lower-case letters, digits, - and _, beginning and ending with a letter or digit`,
+  );
+}

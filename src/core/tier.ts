@@ -1,0 +1,89 @@
+/**
+ * Tier: a kind of wall. Executor: a process (or machine) behind one. Sandbox: one live instance of one version.
+ *
+ * These three interfaces are the seam that every tier implements and that the supervisor sees. Differences between
+ * tiers are the readonly {@link TierTraits}; nothing above this seam asks a tier for its name.
+ */
+
+import type { Fault } from './faults.ts';
+import type { FunctionVersion } from './function.ts';
+import type { Call, LogEntry, ResponseSink } from './invocation.ts';
+
+export const TIER_NAMES = ['wasm', 'isolate', 'worker', 'container', 'microvm', 'remote'] as const;
+export type TierName = (typeof TIER_NAMES)[number];
+
+export interface TierTraits {
+  /** What stands between the code and its executor. */
+  readonly languageWall: 'isolate' | 'wasm' | 'none';
+  /** Sandboxes of one cordon live together in one executor. */
+  readonly sharesExecutor: boolean;
+  /** A booted executor can wait in a pool for any cordon. */
+  readonly pooled: boolean;
+  /** The memory limit is exact for each sandbox; otherwise for each executor only. */
+  readonly sandboxMemory: 'heap' | 'process';
+}
+
+export type TierProbe =
+  | { readonly works: true; readonly detail: string }
+  | { readonly works: false; readonly reason: string; readonly cure: string };
+
+export interface Tier {
+  readonly name: TierName;
+  readonly traits: TierTraits;
+  /** Tries the tier on this machine, for real, once; later calls return the first answer. */
+  probe(): Promise<TierProbe>;
+  /** Starts an executor: booted, walled, and bound to nobody. Rejects with a Fault after a deadline. */
+  spawn(): Promise<Executor>;
+  /** Frees what the tier holds besides executors. */
+  close(): Promise<void>;
+}
+
+export interface ExecutorUsage {
+  readonly rssBytes: number;
+}
+
+/** What an executor tells its supervisor. All of it is a hint: the executor is untrusted once it runs tenant code. */
+export interface ExecutorEvents {
+  /** The process is gone; every exchange in it has been failed. Called exactly once. */
+  onExit(reason: string): void;
+  /** It broke the protocol, or says that it can't be trusted any more: kill it. `culprit` is a version key. */
+  onBroken(reason: string, culprit: string | null): void;
+  /** An exchange is past its deadline and the executor has not ended it. */
+  onOverrun(version: FunctionVersion): void;
+  onLog(version: FunctionVersion, invocation: string | null, entry: LogEntry): void;
+}
+
+export interface Executor {
+  /** Short and unique within this host. */
+  readonly id: string;
+  readonly pid: number;
+  /** Loads a version. Frames are pipelined: the sandbox may be called at once. */
+  open(version: FunctionVersion, events: SandboxEvents): Sandbox;
+  /** Who hears about this executor; set once, when it is bound. */
+  listen(events: ExecutorEvents): void;
+  /** The host's own reading; null when the process is gone. */
+  usage(): ExecutorUsage | null;
+  /** Sends a heartbeat and ends overdue calls; returns for how many ms the executor has been silent. */
+  tick(nowMs: number): number;
+  /** SIGKILL, for the reason given; resolves when the process is gone. */
+  kill(reason: string): Promise<void>;
+}
+
+export interface SandboxEvents {
+  /** One call is over and its slot is free; `fault` is what it ended with, if it did. */
+  onSettled(fault: Fault | null): void;
+  /** It is certain that the guest saw nothing of this call; its sink has heard nothing either. Comes after onSettled. */
+  onNotBegun(call: Call, sink: ResponseSink): void;
+  /** The sandbox can't be called any more. Comes before its calls in flight are failed. */
+  onGone(cause: Fault): void;
+}
+
+export interface Sandbox {
+  readonly version: FunctionVersion;
+  readonly inFlight: number;
+  /** performance.now() of the last time it became idle. */
+  readonly idleSinceMs: number;
+  invoke(call: Call, sink: ResponseSink): void;
+  /** Ends it. What is in flight fails with SANDBOX_RECYCLED. */
+  close(): void;
+}

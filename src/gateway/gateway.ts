@@ -1,0 +1,99 @@
+/** The gateway: the public HTTP listener. It turns requests into calls and knows nothing of how they are run. */
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Fault } from '../core/faults.ts';
+import { ExecuteRoute, type ExecuteRouteOptions } from './execute-route.ts';
+import { FUNCTION_PREFIX, FunctionRoute, type FunctionRouteOptions } from './function-route.ts';
+import type { Origins } from './origin.ts';
+import { sendFault, sendJson } from './reply.ts';
+
+export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
+
+export interface GatewayOptions {
+  readonly functions: FunctionRouteOptions;
+  readonly execute: ExecuteRouteOptions;
+  readonly origins: Origins;
+  /** The operator API, where it has no listener of its own; answered on the operator host names only. */
+  readonly control: RequestHandler | null;
+  /** The longest that an invocation may take; the connections' own time-outs lie above it. */
+  readonly maxTimeoutMs: number;
+}
+
+const MAX_CONNECTIONS = 10_000;
+const MAX_HEADER_BYTES = 64 * 1024;
+const HEADERS_TIMEOUT_MS = 15_000;
+const REQUEST_TIMEOUT_MS = 60_000;
+const KEEP_ALIVE_MS = 30_000;
+const IDLE_MARGIN_MS = 30_000;
+
+export function createGateway(options: GatewayOptions): Server {
+  const functions = new FunctionRoute(options.functions);
+  const execute = new ExecuteRoute(options.execute);
+
+  function handle(request: IncomingMessage, response: ServerResponse): void {
+    const url = request.url as string;
+    if (url.startsWith(FUNCTION_PREFIX)) return functions.handle(request, response, url);
+    const path = pathOf(url);
+    if (path === '/execute') return execute.handle(request, response);
+    const startedMs = performance.now();
+    response.on('finish', () => options.functions.onRequest({ method: request.method ?? '', url }, response.statusCode, startedMs, null));
+    if (path === '/health') return health(request, response);
+    const host = options.origins.hostOf(request);
+    if (options.control !== null && host !== null && options.origins.isOperatorHost(host)) return options.control(request, response);
+    sendFault(request, response, new Fault('NOT_FOUND', 'There is nothing here; functions answer at /fn/<name>'));
+  }
+
+  return createHttpServer(handle, options.maxTimeoutMs);
+}
+
+/** A server that slow clients can't wear out: every stage of a connection has a time limit, and there is a last one. */
+export function createHttpServer(handle: RequestHandler, maxTimeoutMs: number): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionsCheckingInterval: 1_000,
+    },
+    handle,
+  );
+  server.timeout = maxTimeoutMs + IDLE_MARGIN_MS;
+  server.maxConnections = MAX_CONNECTIONS;
+  // A client that asks first must not be told to send what would be refused.
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    request.once('resume', () => response.writeContinue());
+    handle(request, response);
+  });
+  return server;
+}
+
+export function listen(server: Server, port: number, host: string): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve(server.address() as AddressInfo);
+    });
+  });
+}
+
+/** Takes no new connections, and lets those that wait for an answer have it. */
+export function stopListening(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeIdleConnections();
+  });
+}
+
+function health(request: IncomingMessage, response: ServerResponse): void {
+  if (request.method !== 'GET' && request.method !== 'HEAD') return sendFault(request, response, new Fault('METHOD_NOT_ALLOWED', `/health takes GET, not ${request.method}`));
+  sendJson(response, 200, { status: 'healthy', timestamp: new Date().toISOString() }, { 'cache-control': 'no-store' });
+}
+
+function pathOf(url: string): string {
+  const query = url.indexOf('?');
+  const path = query < 0 ? url : url.slice(0, query);
+  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+}

@@ -1,0 +1,177 @@
+/**
+ * HttpCall: one HTTP request on its way through a function. It is the call, the sink of its outcome, and the keeper of
+ * its log line: one object a request, because a warm request allocates as little as it can.
+ */
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Fault } from '../core/faults.ts';
+import type { FunctionVersion } from '../core/function.ts';
+import type { Call, Cause, Exchange, ResponseSink } from '../core/invocation.ts';
+import { ANONYMOUS, type Principal } from '../core/principal.ts';
+import { problemOf } from '../core/problem.ts';
+import { addResponseHeaders, statedLength } from './headers.ts';
+
+export interface HttpCallOwner {
+  /** The response is over, well or badly. */
+  onDone(call: HttpCall, status: number, fault: Fault | null): void;
+}
+
+export class HttpCall implements Call, ResponseSink {
+  readonly id: string;
+  readonly cause: Cause = 'http';
+  readonly principal: Principal = ANONYMOUS;
+  readonly method: string;
+  readonly url: string;
+  readonly headers: readonly string[];
+  readonly clientAddress: string;
+  readonly reply = 'http' as const;
+  body: Uint8Array | 'stream' | null = null;
+  attempts = 0;
+  readonly version: FunctionVersion;
+  readonly startedMs: number = performance.now();
+  readonly #owner: HttpCallOwner;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  /** The response is on an operator's host name: it gets no trust from that origin. */
+  readonly #sandboxed: boolean;
+  #exchange: Exchange | null = null;
+  #streaming = false;
+  /** Bytes that a streamed response still has to bring; null where it did not say. */
+  #owed: number | null = null;
+  #over = false;
+
+  constructor(
+    owner: HttpCallOwner,
+    id: string,
+    version: FunctionVersion,
+    request: IncomingMessage,
+    response: ServerResponse,
+    url: string,
+    headers: readonly string[],
+    clientAddress: string,
+    sandboxed: boolean,
+  ) {
+    this.#owner = owner;
+    this.id = id;
+    this.version = version;
+    this.method = request.method as string;
+    this.url = url;
+    this.headers = headers;
+    this.clientAddress = clientAddress;
+    this.#request = request;
+    this.#response = response;
+    this.#sandboxed = sandboxed;
+    response.on('close', () => this.#clientClosed());
+  }
+
+  attach(exchange: Exchange): void {
+    this.#exchange = exchange;
+    if (this.#over) return exchange.cancel();
+    if (exchange.running && this.body === 'stream' && !this.#streaming) this.#streamBody();
+  }
+
+  complete(status: number, headers: readonly string[], body: Uint8Array): void {
+    const list = this.#headersFor(headers);
+    const bodiless = status === 204 || status === 304;
+    if (!bodiless) list.push('content-length', String(body.length));
+    if (!this.#writeHead(status, list)) return;
+    this.#response.end(bodiless || body.length === 0 ? undefined : body);
+    this.#done(status, null);
+  }
+
+  head(status: number, headers: readonly string[]): void {
+    const list = this.#headersFor(headers);
+    this.#owed = this.method === 'HEAD' ? null : statedLength(headers);
+    if (this.#owed !== null) list.push('content-length', String(this.#owed));
+    // Sent at once: the first event of a stream may be long in coming.
+    if (this.#writeHead(status, list)) this.#response.flushHeaders();
+  }
+
+  data(chunk: Uint8Array): boolean {
+    if (this.#over) return true;
+    if (this.#owed !== null && (this.#owed -= chunk.length) < 0) {
+      this.#abandon(new Fault('BAD_RESPONSE', 'The response body is longer than its content-length'));
+      return true;
+    }
+    if (this.#response.write(chunk)) return true;
+    this.#response.once('drain', () => this.#exchange?.resume());
+    return false;
+  }
+
+  end(): void {
+    if (this.#over) return;
+    if (this.#owed !== null && this.#owed > 0) return this.#abandon(new Fault('BAD_RESPONSE', 'The response body is shorter than its content-length'));
+    this.#response.end();
+    this.#done(this.#response.statusCode, null);
+  }
+
+  fail(fault: Fault): void {
+    if (this.#over) return;
+    // What is on its way can't be taken back; a connection that breaks is the only honest end.
+    if (this.#response.headersSent) return this.#abandon(fault);
+    const { status, headers, body } = problemOf(fault);
+    // A body that nobody reads any more must not be taken for the next request.
+    const unread = !this.#request.complete;
+    this.#response.writeHead(status, { ...headers, 'cordon-invocation': this.id, 'content-length': Buffer.byteLength(body), ...(unread ? { connection: 'close' } : {}) });
+    this.#response.end(body);
+    this.#done(status, fault);
+  }
+
+  #headersFor(headers: readonly string[]): string[] {
+    const list = ['cordon-invocation', this.id];
+    if (this.#sandboxed) list.push('content-security-policy', 'sandbox');
+    addResponseHeaders(list, headers, this.#sandboxed);
+    return list;
+  }
+
+  #writeHead(status: number, list: string[]): boolean {
+    if (this.#over) return false;
+    try {
+      this.#response.writeHead(status, list);
+      return true;
+    } catch {
+      this.#exchange?.cancel();
+      this.fail(new Fault('BAD_RESPONSE', 'The response has a header whose name or value HTTP does not allow'));
+      return false;
+    }
+  }
+
+  #streamBody(): void {
+    this.#streaming = true;
+    const request = this.#request;
+    const limit = this.version.limits.requestBytes;
+    let received = 0;
+    request.on('data', (chunk: Buffer) => {
+      if (this.#over) return;
+      received += chunk.length;
+      if (received > limit) {
+        this.#exchange?.cancel();
+        return this.fail(bodyTooLarge(limit));
+      }
+      if (this.#exchange?.write(chunk, () => request.resume()) === false) request.pause();
+    });
+    request.on('end', () => this.#exchange?.endBody());
+  }
+
+  #abandon(fault: Fault): void {
+    this.#exchange?.cancel();
+    this.#done(this.#response.statusCode, fault);
+    this.#response.destroy();
+  }
+
+  #clientClosed(): void {
+    if (this.#over) return;
+    this.#exchange?.cancel();
+    this.#done(499, new Fault('CANCELLED', 'The client went away'));
+  }
+
+  #done(status: number, fault: Fault | null): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#owner.onDone(this, status, fault);
+  }
+}
+
+export function bodyTooLarge(limit: number): Fault {
+  return new Fault('BODY_TOO_LARGE', `The request body is larger than ${limit} bytes`);
+}

@@ -1,0 +1,75 @@
+/** Origin: what a request's connection and Host header say about where it came from and what it may be given. */
+
+import type { IncomingMessage } from 'node:http';
+import type { BlockList } from 'node:net';
+
+export interface OriginOptions {
+  /** Host names of the operator API, as a Host header writes them, without a port. */
+  readonly operatorHosts: readonly string[];
+  /** `<tenant>.<domain>` names a tenant. */
+  readonly domain: string | null;
+  readonly trustedProxies: BlockList;
+}
+
+const HOST = /^(?:[a-z0-9_](?:[a-z0-9._-]{0,252})|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i;
+export const DEFAULT_TENANT = 'default';
+const NO_HOST = 'localhost';
+
+export class Origins {
+  readonly #options: OriginOptions;
+  readonly #operatorHosts: ReadonlySet<string>;
+  readonly #suffix: string | null;
+
+  constructor(options: OriginOptions) {
+    this.#options = options;
+    this.#operatorHosts = new Set(options.operatorHosts);
+    this.#suffix = options.domain === null ? null : `.${options.domain}`;
+  }
+
+  /** The Host header; null where it is not one. */
+  hostOf(request: IncomingMessage): string | null {
+    const { host } = request.headers;
+    if (host === undefined) return NO_HOST;
+    return HOST.test(host) ? host : null;
+  }
+
+  isOperatorHost(host: string): boolean {
+    return this.#operatorHosts.has(withoutPort(host));
+  }
+
+  tenantOf(host: string): string {
+    if (this.#suffix === null) return DEFAULT_TENANT;
+    const name = withoutPort(host);
+    const tenant = name.endsWith(this.#suffix) ? name.slice(0, -this.#suffix.length) : '';
+    return tenant === '' || tenant.includes('.') ? DEFAULT_TENANT : tenant;
+  }
+
+  /** Whether the peer is a proxy whose forwarding headers are believed. */
+  trusts(request: IncomingMessage): boolean {
+    if (this.#options.trustedProxies.rules.length === 0) return false;
+    const { remoteAddress, remoteFamily } = request.socket;
+    if (remoteAddress === undefined) return false;
+    return this.#options.trustedProxies.check(unmapped(remoteAddress), remoteFamily === 'IPv6' && !remoteAddress.startsWith(MAPPED) ? 'ipv6' : 'ipv4');
+  }
+
+  /** The client's address: the peer's, or what a trusted proxy says: the last address that is not itself a proxy's. */
+  clientAddress(request: IncomingMessage, trusted: boolean): string {
+    const peer = unmapped(request.socket.remoteAddress ?? '');
+    const forwarded = trusted ? request.headers['x-forwarded-for'] : undefined;
+    if (typeof forwarded !== 'string') return peer;
+    for (const part of forwarded.split(',').reverse()) {
+      const address = unmapped(part.trim());
+      if (!this.#options.trustedProxies.check(address, address.includes(':') ? 'ipv6' : 'ipv4')) return address;
+    }
+    return peer;
+  }
+}
+
+const MAPPED = '::ffff:';
+const unmapped = (address: string): string => (address.startsWith(MAPPED) ? address.slice(MAPPED.length) : address);
+
+function withoutPort(host: string): string {
+  const colon = host.lastIndexOf(':');
+  const name = colon > host.lastIndexOf(']') ? host.slice(0, colon) : host;
+  return name.toLowerCase();
+}

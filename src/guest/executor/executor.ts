@@ -1,0 +1,116 @@
+/**
+ * The executor: a walled child process that hosts the sandboxes of one cordon.
+ *
+ * It obeys the frames of its one connection, and keeps a watchdog over its isolates. What it can't stop it reports, and
+ * then ends itself; the host, which trusts none of this, watches from outside.
+ */
+
+import type { Socket } from 'node:net';
+import { Connection } from '../../wire/connection.ts';
+import { FrameType, MAX_FRAME_TO_GUEST, type OpenMeta } from '../../wire/frames.ts';
+import { metaBody, metaText, parseMeta, readCredit } from '../../wire/meta.ts';
+import { IsolatePool, type GuestSource, type ReadyIsolate } from './isolate-pool.ts';
+import { IsolateSandbox, type SandboxOwner } from './isolate-sandbox.ts';
+
+const WATCHDOG_MS = 10;
+const READY_ISOLATES = 2;
+
+export class Executor implements SandboxOwner {
+  readonly connection: Connection;
+  readonly #pool: IsolatePool;
+  readonly #sandboxes = new Map<number, IsolateSandbox>();
+  /** The sandbox of each call that is not over. */
+  readonly #calls = new Map<number, IsolateSandbox>();
+  #watchdog: NodeJS.Timeout | null = null;
+
+  constructor(socket: Socket, guest: GuestSource) {
+    this.connection = new Connection(socket, {
+      maxFrameBytes: MAX_FRAME_TO_GUEST,
+      onFrame: (type, stream, payload) => this.#receive(type, stream, payload),
+      // Without its host an executor has no reason to be.
+      onClose: () => process.kill(process.pid, 'SIGKILL'),
+    });
+    this.#pool = new IsolatePool(guest, READY_ISOLATES, () => this.#die('V8 reported a catastrophic error', 0));
+  }
+
+  async start(): Promise<void> {
+    await this.#pool.fill();
+    this.connection.send(FrameType.READY, 0);
+  }
+
+  takeIsolate(memoryMb: number): ReadyIsolate | Promise<ReadyIsolate> {
+    return this.#pool.take(memoryMb);
+  }
+
+  onCallOver(id: number): void {
+    this.#calls.delete(id);
+  }
+
+  onGone(sandbox: IsolateSandbox): void {
+    this.#sandboxes.delete(sandbox.id);
+    if (this.#sandboxes.size > 0 || this.#watchdog === null) return;
+    clearInterval(this.#watchdog);
+    this.#watchdog = null;
+  }
+
+  onPoisoned(sandbox: IsolateSandbox, reason: string): void {
+    this.#die(reason, sandbox.id);
+  }
+
+  #receive(type: number, stream: number, payload: Buffer): void {
+    switch (type) {
+      case FrameType.CALL:
+        return this.#call(stream, payload);
+      case FrameType.OPEN:
+        return this.#open(stream, payload);
+      case FrameType.CLOSE:
+        return this.#sandboxes.get(stream)?.close();
+      case FrameType.DATA:
+        return this.#calls.get(stream)?.data(stream, payload);
+      case FrameType.END:
+        return this.#calls.get(stream)?.endBody(stream);
+      case FrameType.CREDIT:
+        return this.#calls.get(stream)?.credit(stream, readCredit(payload));
+      case FrameType.CANCEL:
+        return this.#calls.get(stream)?.cancel(stream);
+      case FrameType.PING:
+        return this.connection.send(FrameType.PONG, 0);
+    }
+  }
+
+  #open(id: number, payload: Buffer): void {
+    const sandbox = new IsolateSandbox(this, id, parseMeta(payload) as OpenMeta, metaBody(payload));
+    this.#sandboxes.set(id, sandbox);
+    this.#watchdog ??= setInterval(() => this.#watch(), WATCHDOG_MS);
+  }
+
+  #call(id: number, payload: Buffer): void {
+    const meta = metaText(payload);
+    const [sandboxId, bodyKind, remainingMs] = leadingNumbers(meta);
+    const sandbox = this.#sandboxes.get(sandboxId);
+    // Its GONE is under way: the host will see that this call was never begun.
+    if (sandbox === undefined) return this.connection.send(FrameType.NOT_BEGUN, id);
+    this.#calls.set(id, sandbox);
+    sandbox.call(id, meta, bodyKind, remainingMs, metaBody(payload));
+  }
+
+  #watch(): void {
+    const now = performance.now();
+    for (const sandbox of this.#sandboxes.values()) sandbox.check(now);
+  }
+
+  /** Says why and ends: a process in which an isolate can't be stopped can't even exit in order. */
+  #die(reason: string, sandboxId: number): void {
+    this.connection.sendMeta(FrameType.BROKEN, sandboxId, JSON.stringify(['SANDBOX_RECYCLED', reason, null]), null);
+    this.connection.flush();
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), 20);
+  }
+}
+
+/** The first three numbers of a call's meta, read off the text. */
+function leadingNumbers(meta: string): [sandbox: number, bodyKind: number, remainingMs: number] {
+  const first = meta.indexOf(',');
+  const second = meta.indexOf(',', first + 1);
+  const third = meta.indexOf(',', second + 1);
+  return [Number(meta.slice(1, first)), Number(meta.slice(first + 1, second)), Number(meta.slice(second + 1, third))];
+}

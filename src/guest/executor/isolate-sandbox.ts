@@ -1,0 +1,352 @@
+/**
+ * IsolateSandbox: one version in one V8 isolate, on the executor's side of the mailbox.
+ *
+ * One turn is in flight at a time: the messages that wait are delivered together, and what the isolate has to say is
+ * drained in the same hop between threads. The watchdog asks {@link IsolateSandbox.check} whether a turn or a call has
+ * outlived its time; a turn that does not end is stopped by disposing of the isolate.
+ */
+
+import { isUtf8 } from 'node:buffer';
+import { randomBytes } from 'node:crypto';
+import ivm from 'isolated-vm';
+import type { Connection } from '../../wire/connection.ts';
+import { CHUNK_BYTES, FrameType, type OpenMeta } from '../../wire/frames.ts';
+import { In, Out } from '../isolate/mailbox.ts';
+import type { ReadyIsolate } from './isolate-pool.ts';
+import { loadCode } from './load-code.ts';
+import { readRecords, type RecordReader } from './records.ts';
+import { ReplySender } from './reply-sender.ts';
+
+interface ExecutorCall {
+  readonly id: number;
+  readonly timeoutMs: number;
+  readonly deadlineMs: number;
+  /** What the host has heard: nothing yet, the head, or the outcome. */
+  state: 'open' | 'streaming' | 'done';
+  sender: ReplySender | null;
+  /** The guest has settled while the sender still has bytes to send. */
+  settled: boolean;
+}
+
+export interface SandboxOwner {
+  readonly connection: Connection;
+  takeIsolate(memoryMb: number): ReadyIsolate | Promise<ReadyIsolate>;
+  /** No more frames of this call will be sent, and none are of use. */
+  onCallOver(id: number): void;
+  /** The sandbox is gone; its isolate is being disposed of. */
+  onGone(sandbox: IsolateSandbox): void;
+  /** The isolate can't be stopped: nothing in this process can be relied on any more. */
+  onPoisoned(sandbox: IsolateSandbox, reason: string): void;
+}
+
+/** A turn with nobody's call in it may last this long. */
+const STRAY_TURN_MS = 250;
+/** And so long the loading of code that no call waits for. */
+const STRAY_LOAD_MS = 5_000;
+/** A disposed isolate that is still running after this long can't be stopped. */
+const DISPOSE_MS = 400;
+/** Text bodies up to this length stand in the message itself. */
+const INLINE_UNITS = 16 * 1024;
+const MAX_TIMER_MS = 2 ** 31 - 1;
+const DRAIN = { result: { copy: true } } as const;
+
+export class IsolateSandbox {
+  readonly id: number;
+  readonly #owner: SandboxOwner;
+  readonly #meta: OpenMeta;
+  readonly #calls = new Map<number, ExecutorCall>();
+  readonly #timers = new Map<number, NodeJS.Timeout>();
+  readonly #progress = new Int32Array(new SharedArrayBuffer(8));
+  #inbox: string[] = [];
+  #arguments: unknown[] = [];
+  #ready: ReadyIsolate | null = null;
+  /** When the turn in flight began; 0 between turns. */
+  #turnSinceMs = 0;
+  #pumpScheduled = false;
+  #loaded = false;
+  #gone = false;
+
+  constructor(owner: SandboxOwner, id: number, meta: OpenMeta, payload: Uint8Array) {
+    this.#owner = owner;
+    this.id = id;
+    this.#meta = meta;
+    const taken = owner.takeIsolate(meta.memoryMb);
+    if (taken instanceof Promise) taken.then((ready) => this.#load(ready, payload), (error: unknown) => this.#recycle('LOAD_FAILED', `No isolate could be made: ${String(error)}`, null));
+    else this.#load(taken, payload);
+  }
+
+  call(id: number, metaText: string, bodyKind: number, remainingMs: number, body: Buffer): void {
+    const now = performance.now();
+    this.#calls.set(id, { id, timeoutMs: remainingMs, deadlineMs: now + remainingMs, state: 'open', sender: null, settled: false });
+    this.#post(`[${In.CALL},${id},${bodyKind === 0 ? 'null' : bodyKind === 2 ? '-1' : this.#bodyRef(body)},${metaText}]`);
+  }
+
+  data(id: number, chunk: Buffer): void {
+    this.#arguments.push(transferred(chunk));
+    this.#post(`[${In.DATA},${id},${this.#arguments.length - 1}]`);
+  }
+
+  endBody(id: number): void {
+    this.#post(`[${In.END},${id}]`);
+  }
+
+  credit(id: number, bytes: number): void {
+    const sender = this.#calls.get(id)?.sender;
+    if (sender) sender.credit(bytes);
+    else this.#post(`[${In.CREDIT},${id},${bytes}]`);
+  }
+
+  /** The caller has gone. Only the guest knows what that settles; a large reply under way is cut short here. */
+  cancel(id: number): void {
+    const call = this.#calls.get(id);
+    if (call === undefined) return;
+    if (call.sender !== null) return this.#settle(call);
+    this.#post(`[${In.CANCEL},${id}]`);
+  }
+
+  /** Ends what is over its time. Called by the watchdog every few milliseconds. */
+  check(nowMs: number): void {
+    if (this.#gone) return;
+    if (this.#turnSinceMs !== 0 && this.#stuck(nowMs)) return;
+    for (const call of this.#calls.values()) {
+      // The calls of one version have one time limit, so they expire in the order in which they came.
+      if (nowMs <= call.deadlineMs) return;
+      if (call.state !== 'done') this.#fault(call, 'TIMED_OUT', timeoutMessage(call));
+      this.#forget(call);
+      this.#post(`[${In.CANCEL},${call.id}]`);
+    }
+  }
+
+  close(): void {
+    if (this.#gone) return;
+    this.#end();
+  }
+
+  async #load(ready: ReadyIsolate, payload: Uint8Array): Promise<void> {
+    this.#ready = ready;
+    if (this.#gone) return this.#dispose();
+    this.#turnSinceMs = performance.now();
+    try {
+      const { interleaves, responseBytes, logBytes, env, functionName, handler, handlerName, memoryMb } = this.#meta;
+      const spec = JSON.stringify({ interleaves, responseBytes, logBytes, env, functionName, kind: handler, name: handlerName, memoryMb });
+      ready.port.applyIgnored(undefined, ['load', spec, transferred(randomBytes(32)), new ivm.ExternalCopy(this.#progress.buffer).copyInto({ release: true })]);
+      const { kind, value } = await loadCode(ready, this.#meta, payload);
+      ready.port.applyIgnored(undefined, ['start', kind, value as string]);
+      const drained = await ready.port.apply(undefined, [], DRAIN);
+      this.#turnEnded(drained);
+    } catch (error) {
+      return this.#failedTurn(error);
+    }
+    this.#loaded = true;
+    if (this.#inbox.length > 0) this.#turn();
+  }
+
+  #post(message: string): void {
+    if (this.#gone) return;
+    this.#inbox.push(message);
+    if (!this.#loaded || this.#pumpScheduled || this.#turnSinceMs !== 0) return;
+    this.#pumpScheduled = true;
+    setImmediate(() => {
+      this.#pumpScheduled = false;
+      if (this.#inbox.length > 0 && this.#turnSinceMs === 0) this.#turn();
+    });
+  }
+
+  #turn(): void {
+    if (this.#gone || this.#ready === null) return;
+    const { port } = this.#ready;
+    const list = `[${this.#inbox.join(',')}]`;
+    const beside = this.#arguments;
+    this.#inbox = [];
+    this.#arguments = [];
+    this.#turnSinceMs = performance.now();
+    // A string alone, as an argument or a result, leaks a little at every turn; one inside a copied list does not.
+    port.applyIgnored(undefined, [new ivm.ExternalCopy([list]).copyInto({ release: true }), ...beside]);
+    port.apply(undefined, [], DRAIN).then(
+      (drained) => {
+        this.#turnEnded(drained);
+        if (this.#inbox.length > 0 && this.#turnSinceMs === 0) this.#turn();
+      },
+      (error: unknown) => this.#failedTurn(error),
+    );
+  }
+
+  #turnEnded(drained: unknown): void {
+    this.#turnSinceMs = 0;
+    if (!this.#gone) readRecords(drained, (record) => this.#deliver(record));
+  }
+
+  #failedTurn(error: unknown): void {
+    this.#turnSinceMs = 0;
+    if (this.#gone) return;
+    const culprit = this.#runningCall();
+    if (this.#ready?.isolate.isDisposed === true) this.#recycle('OUT_OF_MEMORY', `The function used more than ${this.#meta.memoryMb} MB of memory`, culprit);
+    else this.#recycle('SANDBOX_RECYCLED', `The mailbox of the sandbox broke: ${String(error)}`, culprit);
+  }
+
+  #deliver(record: RecordReader): void {
+    switch (record.kind) {
+      case Out.TIMER:
+        return this.#startTimer(record.id, Number(record.meta));
+      case Out.TIMER_CLEAR:
+        return this.#clearTimer(record.id);
+      case Out.SANDBOX_LOG:
+        return this.#owner.connection.sendMeta(FrameType.SANDBOX_LOG, this.id, record.meta, null);
+    }
+    const call = this.#calls.get(record.id);
+    if (call !== undefined) this.#deliverTo(call, record);
+  }
+
+  /** Passes a record on, unless it comes out of turn: a hostile isolate must not make the executor break the protocol. */
+  #deliverTo(call: ExecutorCall, { kind, meta, body }: RecordReader): void {
+    const { connection } = this.#owner;
+    if (kind === Out.REPLY && call.state === 'open') return this.#reply(call, meta, body);
+    if (kind === Out.HEAD && call.state === 'open') {
+      call.state = 'streaming';
+      return connection.sendMeta(FrameType.HEAD, call.id, meta, null);
+    }
+    if (kind === Out.DATA && call.state === 'streaming' && body instanceof Uint8Array) return connection.sendBytes(FrameType.DATA, call.id, body);
+    if (kind === Out.END && call.state === 'streaming') {
+      call.state = 'done';
+      return connection.send(FrameType.END, call.id);
+    }
+    if (kind === Out.FAULT && call.state !== 'done' && call.sender === null) {
+      connection.sendMeta(FrameType.FAULT, call.id, meta, null);
+      this.#forget(call);
+      return;
+    }
+    if (kind === Out.SETTLED) return this.#guestSettled(call);
+    if (kind === Out.LOG) return connection.sendMeta(FrameType.LOG, call.id, meta, null);
+    if (kind === Out.CREDIT) return connection.sendCredit(FrameType.CREDIT, call.id, Number(meta) >>> 0);
+  }
+
+  #reply(call: ExecutorCall, meta: string, body: string | Uint8Array | null): void {
+    const { connection } = this.#owner;
+    const settled = meta.endsWith(',1]');
+    if (body === null || body.length * 3 <= CHUNK_BYTES) {
+      call.state = 'done';
+      connection.sendMeta(FrameType.REPLY, call.id, meta, body);
+      if (settled) this.#forget(call);
+      return;
+    }
+    const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : body;
+    if (bytes.length > this.#meta.responseBytes) {
+      this.#fault(call, 'RESPONSE_TOO_LARGE', `The response body has ${bytes.length} bytes, more than ${this.#meta.responseBytes}; stream it instead`);
+      this.#forget(call);
+      return;
+    }
+    call.settled = settled;
+    call.state = 'streaming';
+    call.sender = new ReplySender(connection, call.id, meta, bytes, () => {
+      call.sender = null;
+      call.state = 'done';
+      if (call.settled) this.#settle(call);
+    });
+    // It may have been sent whole in the constructor, before the callback could clear the field.
+    if ((call.state as string) === 'done') call.sender = null;
+  }
+
+  #guestSettled(call: ExecutorCall): void {
+    call.settled = true;
+    if (call.sender === null) this.#settle(call);
+  }
+
+  #settle(call: ExecutorCall): void {
+    this.#forget(call);
+    this.#owner.connection.send(FrameType.SETTLED, call.id);
+  }
+
+  #fault(call: ExecutorCall, code: string, message: string): void {
+    this.#owner.connection.sendMeta(FrameType.FAULT, call.id, JSON.stringify([code, message, null]), null);
+  }
+
+  /** Whether the turn in flight had to be stopped. */
+  #stuck(nowMs: number): boolean {
+    const culprit = this.#runningCall();
+    const limitMs = culprit === null ? this.#turnSinceMs + (this.#loaded ? STRAY_TURN_MS : STRAY_LOAD_MS) : culprit.deadlineMs;
+    if (nowMs <= limitMs) return false;
+    this.#recycle('TIMED_OUT', culprit === null ? 'Code outside of any invocation ran for too long' : timeoutMessage(culprit), culprit);
+    return true;
+  }
+
+  /** The call that the isolate says it is running; where it says nothing, the one that has waited longest. */
+  #runningCall(): ExecutorCall | null {
+    const running = this.#progress[0] as number;
+    if (running !== 0) return this.#calls.get(running) ?? null;
+    return this.#calls.values().next().value ?? null;
+  }
+
+  /** Ends the sandbox in the middle of things: the culprit has the fault, who had not begun is told so. */
+  #recycle(code: string, message: string, culprit: ExecutorCall | null): void {
+    const begun = this.#progress[1] as number;
+    for (const call of this.#calls.values()) this.#tellEnd(call, call === culprit ? code : 'SANDBOX_RECYCLED', message, call.id <= begun);
+    this.#owner.connection.sendMeta(FrameType.GONE, this.id, JSON.stringify([code, message, null]), null);
+    this.#end();
+  }
+
+  #tellEnd(call: ExecutorCall, code: string, message: string, begun: boolean): void {
+    const { connection } = this.#owner;
+    if (call.state === 'done') connection.send(FrameType.SETTLED, call.id);
+    else if (call.state === 'open' && !begun && code === 'SANDBOX_RECYCLED') connection.send(FrameType.NOT_BEGUN, call.id);
+    else this.#fault(call, code, code === 'SANDBOX_RECYCLED' ? 'The sandbox was recycled under this request' : message);
+  }
+
+  #forget(call: ExecutorCall): void {
+    this.#calls.delete(call.id);
+    this.#owner.onCallOver(call.id);
+  }
+
+  #end(): void {
+    this.#gone = true;
+    for (const call of this.#calls.values()) this.#forget(call);
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+    this.#inbox = [];
+    this.#arguments = [];
+    this.#owner.onGone(this);
+    this.#dispose();
+  }
+
+  #dispose(): void {
+    const isolate = this.#ready?.isolate;
+    if (isolate === undefined) return;
+    if (!isolate.isDisposed) isolate.dispose();
+    if (this.#turnSinceMs === 0) return;
+    setTimeout(() => {
+      if (this.#turnSinceMs !== 0) this.#owner.onPoisoned(this, 'an isolate went on running after it was disposed of');
+    }, DISPOSE_MS);
+  }
+
+  #bodyRef(body: Buffer): string {
+    const text = isUtf8(body) ? body.toString('utf8') : null;
+    if (text !== null && text.length <= INLINE_UNITS) return JSON.stringify(text);
+    this.#arguments.push(text ?? transferred(body));
+    return `${this.#arguments.length - 1}`;
+  }
+
+  #startTimer(id: number, delayMs: number): void {
+    this.#clearTimer(id);
+    const timer = setTimeout(
+      () => {
+        this.#timers.delete(id);
+        this.#post(`[${In.TIMER},${id}]`);
+      },
+      Math.min(Math.max(delayMs, 0), MAX_TIMER_MS),
+    );
+    this.#timers.set(id, timer);
+  }
+
+  #clearTimer(id: number): void {
+    clearTimeout(this.#timers.get(id));
+    this.#timers.delete(id);
+  }
+}
+
+const timeoutMessage = (call: ExecutorCall): string => `Execution timed out after ${call.timeoutMs / 1000}s`;
+
+/** Bytes for the isolate's own: copied once here, then handed over without another copy. */
+function transferred(bytes: Uint8Array): unknown {
+  const own = new Uint8Array(bytes.length);
+  own.set(bytes);
+  return new ivm.ExternalCopy(own.buffer, { transferOut: true }).copyInto({ transferIn: true, release: true });
+}

@@ -1,0 +1,86 @@
+/** Puts a version's code into a ready isolate, compiled but not run: the bootstrap runs it inside its own try. */
+
+import ivm from 'isolated-vm';
+import type { OpenMeta } from '../../wire/frames.ts';
+import type { ReadyIsolate } from './isolate-pool.ts';
+
+export interface LoadedCode {
+  /** As `start` of the bootstrap takes it. */
+  readonly kind: 'script' | 'module' | 'body' | 'failed' | 'unparsed';
+  /** A function or a namespace inside the isolate; for `failed` and `unparsed` the message. */
+  readonly value: unknown;
+}
+
+/** The name that the user's own frames have in stacks. */
+export const FUNCTION_FILE = 'function.js';
+
+const BODY_PREFIX = '(async function (module, exports, ctx) {';
+
+/** Compiled, and still to be run. */
+type Loader = () => Promise<LoadedCode>;
+
+export async function loadCode(ready: ReadyIsolate, meta: OpenMeta, payload: Uint8Array): Promise<LoadedCode> {
+  const code = Buffer.from(payload.buffer, payload.byteOffset, meta.codeBytes).toString('utf8');
+  try {
+    if (meta.format === 'script') return await (await compileFunction('script', ready, code, payload.subarray(meta.codeBytes)))();
+    if (meta.format === 'module') return await (await compileModule(ready, code))();
+    return await loadSource(ready, code);
+  } catch (error) {
+    if (ready.isolate.isDisposed) throw error;
+    return { kind: 'failed', value: messageOf(error) };
+  }
+}
+
+/** Code that nobody built is a module where it has the marks of one, else a function body. */
+async function loadSource(ready: ReadyIsolate, code: string): Promise<LoadedCode> {
+  const asModule = (): Promise<Loader> => compileModule(ready, code);
+  const asBody = (): Promise<Loader> => compileFunction('body', ready, `${BODY_PREFIX}${code}\n})`, new Uint8Array(0));
+  const order = /\b(?:import|export)\b/.test(code) ? [asModule, asBody] : [asBody, asModule];
+  let failure: unknown;
+  for (const compile of order) {
+    try {
+      const load = await compile();
+      return await load();
+    } catch (error) {
+      if (ready.isolate.isDisposed || !(error instanceof SyntaxError)) throw error;
+      failure ??= error;
+    }
+  }
+  return { kind: 'unparsed', value: messageOf(failure) };
+}
+
+/** A classic script whose value is a function: the bundle's, or the one put around a body. */
+async function compileFunction(kind: 'script' | 'body', { isolate, context }: ReadyIsolate, code: string, cache: Uint8Array): Promise<Loader> {
+  const script = await isolate.compileScript(code, {
+    filename: FUNCTION_FILE,
+    columnOffset: kind === 'body' ? -BODY_PREFIX.length : 0,
+    ...(cache.length === 0 ? {} : { cachedData: new ivm.ExternalCopy(copyOf(cache)) }),
+  });
+  return async () => {
+    const fn = (await script.run(context, { reference: true })) as ivm.Reference;
+    return { kind, value: fn.derefInto({ release: true }) };
+  };
+}
+
+async function compileModule({ isolate, context }: ReadyIsolate, code: string): Promise<Loader> {
+  const module = await isolate.compileModule(code, { filename: FUNCTION_FILE });
+  return async () => {
+    await module.instantiate(context, refuseImport);
+    await module.evaluate({ promise: true } as ivm.ScriptRunOptions);
+    return { kind: 'module', value: module.namespace.derefInto() };
+  };
+}
+
+function refuseImport(specifier: string): never {
+  throw new Error(`Cannot import ${JSON.stringify(specifier)}: nothing external can be imported here`);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? `${error.name === 'Error' ? '' : `${error.name}: `}${error.message}` : String(error);
+}
+
+function copyOf(bytes: Uint8Array): ArrayBuffer {
+  const own = new Uint8Array(bytes.length);
+  own.set(bytes);
+  return own.buffer;
+}

@@ -1,0 +1,265 @@
+/**
+ * The isolate's bootstrap: everything of ours that runs inside a bare V8 isolate, before any user code.
+ *
+ * It evaluates to one function, the port, through which the executor does three things: load the user's exports, deliver
+ * a turn of messages, and drain the records. The executor keeps the only reference to it; nothing of the port, and no
+ * object of the executor's, is reachable from the global object.
+ */
+
+import { AdapterFault } from '../handler/adapter-fault.ts';
+import { installHandlerGlobals, resolveHandler } from '../handler/adapter.ts';
+import type { HandlerSpec, Incoming, Outgoing, Registered } from '../handler/incoming.ts';
+import { harden } from '../web/harden.ts';
+import { installWeb, type WebControls } from '../web/index.ts';
+import { BodySource } from './body-source.ts';
+import { GuestCall } from './call.ts';
+import { bindContext, currentCall, installContext, markBegun, runAs, setSolo, shareProgress, then } from './context.ts';
+import { In, Out, Outbox, type CallMeta, type MessageIn } from './mailbox.ts';
+import { pumpStream } from './response-stream.ts';
+import { describeError } from './describe-error.ts';
+
+interface LoadSpec extends HandlerSpec {
+  readonly interleaves: boolean;
+  readonly responseBytes: number;
+  readonly logBytes: number;
+}
+
+type FaultRecord = readonly [code: string, message: string, stack: string | null];
+type Handler = (incoming: Incoming) => Promise<Outgoing> | Outgoing;
+/** Code that was not built: a function body, called with `module`, `exports` and `ctx`. */
+type Body = (module: { exports: unknown }, exports: unknown, ctx: unknown) => unknown;
+
+const { parse, stringify } = JSON;
+const { now } = Date;
+const startedMs = now();
+const outbox = new Outbox();
+/** Plain dictionaries: they have no prototype, so nothing that user code patches lies on the way to them. */
+const calls = dictionary<GuestCall>();
+const timerOwners = dictionary<GuestCall>();
+
+let seed: Uint8Array = new Uint8Array(32);
+let spec: LoadSpec;
+let handler: Handler | null = null;
+let loadFault: FaultRecord | null = null;
+let loadLogUnits = 0;
+let registered: Registered;
+
+installContext();
+harden(globalThis);
+const web: WebControls = installWeb(globalThis, {
+  setTimer(id, delayMs) {
+    const call = currentCall();
+    if (call !== null) {
+      timerOwners[id] = call;
+      call.timers[id] = true;
+    }
+    outbox.put(Out.TIMER, id, `${delayMs}`, null);
+  },
+  clearTimer(id) {
+    delete timerOwners[id]?.timers[id];
+    delete timerOwners[id];
+    outbox.put(Out.TIMER_CLEAR, id, '', null);
+  },
+  log,
+  bindContext,
+  seed: () => seed,
+  fetch: refuseFetch,
+  nowMs: () => now() - startedMs,
+  reportError: (error) => log('error', `Uncaught ${describeError(error).stack ?? describeError(error).message}`),
+});
+
+/** Until there is egress, nothing is allowed out. */
+function refuseFetch(request: { readonly url: string }): Promise<never> {
+  const error = new TypeError(`fetch failed: outbound requests are not allowed (${request.url})`);
+  Object.defineProperty(error, 'cause', { value: { code: 'EGRESS_BLOCKED' }, configurable: true, writable: true });
+  return Promise.reject(error);
+}
+
+function port(...args: unknown[]): unknown {
+  const first = args[0];
+  if (first === undefined) return outbox.drain();
+  if (first === 'load') load(args[1] as string, args[2] as ArrayBuffer, args[3] as ArrayBuffer);
+  else if (first === 'start') start(args[1] as 'script', args[2]);
+  else turn(args as [readonly [string], ...ArrayBuffer[]]);
+  return undefined;
+}
+
+/** One turn: every message is delivered, whatever the one before it did. */
+function turn(args: readonly [readonly [string], ...ArrayBuffer[]]): void {
+  const messages = parse(args[0][0]) as MessageIn[];
+  for (let i = 0; i < messages.length; i++) deliver(messages[i] as MessageIn, args as readonly unknown[]);
+}
+
+function deliver(message: MessageIn, args: readonly unknown[]): void {
+  if (message[0] === In.CALL) return begin(message[1], message[2], message[3], args);
+  if (message[0] === In.TIMER) return fireTimer(message[1]);
+  const call = calls[message[1]];
+  if (call === undefined) return;
+  runAs(call, () => {
+    if (message[0] === In.DATA) call.source?.push(new Uint8Array(args[1 + message[2]] as ArrayBuffer));
+    else if (message[0] === In.END) call.source?.end();
+    else if (message[0] === In.CREDIT) call.onCredit?.(message[2]);
+    else cancel(call);
+  });
+}
+
+function begin(id: number, bodyRef: string | number | null, meta: CallMeta, args: readonly unknown[]): void {
+  markBegun(id);
+  const source = bodyRef === -1 ? new BodySource(web.makeStream, (bytes) => outbox.put(Out.CREDIT, id, `${bytes}`, null)) : null;
+  const body = source !== null ? source.stream : typeof bodyRef === 'number' ? (args[1 + bodyRef] as ArrayBuffer | string) : bodyRef;
+  const call = new GuestCall(id, meta, body, source, settle);
+  calls[id] = call;
+  if (!spec.interleaves) setSolo(call);
+  runAs(call, () => handle(call));
+}
+
+function handle(call: GuestCall): void {
+  if (handler === null) return fail(call, loadFault ?? ['LOAD_FAILED', 'The code did not finish loading', null]);
+  try {
+    const outgoing = handler(call);
+    if (isPromise(outgoing)) then(outgoing, (value) => answer(call, value as Outgoing), (error) => failWith(call, error));
+    else answer(call, outgoing);
+  } catch (error) {
+    failWith(call, error);
+  }
+}
+
+function answer(call: GuestCall, outgoing: Outgoing): void {
+  const { status, headers, body } = outgoing;
+  if (body !== null && typeof body === 'object' && !(body instanceof Uint8Array)) return answerStream(call, status, headers, body);
+  if (body !== null && body.length > spec.responseBytes) {
+    return fail(call, ['RESPONSE_TOO_LARGE', `The response body is larger than ${spec.responseBytes} bytes; stream it instead`, null]);
+  }
+  const settled = call.answered();
+  outbox.put(Out.REPLY, call.id, `[${status},${stringify(headers)},${settled ? 1 : 0}]`, body);
+  if (settled) forget(call);
+}
+
+function answerStream(call: GuestCall, status: number, headers: string[], body: ReadableStream): void {
+  if (call.cancelled) return end(call);
+  outbox.put(Out.HEAD, call.id, `[${status},${stringify(headers)},0]`, null);
+  pumpStream(call, body, web.encode, {
+    data: (chunk) => outbox.put(Out.DATA, call.id, '', chunk),
+    end: () => {
+      outbox.put(Out.END, call.id, '', null);
+      end(call);
+    },
+    fail: (error) => failWith(call, error),
+  });
+}
+
+/** The outcome is out: settles the call now, or when what it waits for is done. */
+function end(call: GuestCall): void {
+  if (call.answered()) settle(call);
+}
+
+function settle(call: GuestCall): void {
+  outbox.put(Out.SETTLED, call.id, '', null);
+  forget(call);
+}
+
+function failWith(call: GuestCall, error: unknown): void {
+  fail(call, faultOf(error, 'HANDLER_THREW'));
+}
+
+/** A fault ends the call at once: what it left running is dropped. */
+function fail(call: GuestCall, fault: FaultRecord): void {
+  if (calls[call.id] !== call) return;
+  outbox.put(Out.FAULT, call.id, stringify(fault), null);
+  forget(call);
+  call.cancel();
+}
+
+/** The caller has gone, or the time is over: the handler is told, and nothing more is heard of the call. */
+function cancel(call: GuestCall): void {
+  call.cancel();
+  if (calls[call.id] === call) settle(call);
+}
+
+function forget(call: GuestCall): void {
+  delete calls[call.id];
+  setSoloIf(call);
+  call.onCredit = null;
+  for (const timer in call.timers) dropTimer(Number(timer));
+}
+
+function dropTimer(id: number): void {
+  delete timerOwners[id];
+  web.dropTimer(id);
+  outbox.put(Out.TIMER_CLEAR, id, '', null);
+}
+
+function setSoloIf(call: GuestCall): void {
+  if (!spec.interleaves && currentCall() === call) setSolo(null);
+}
+
+function fireTimer(id: number): void {
+  delete timerOwners[id]?.timers[id];
+  delete timerOwners[id];
+  web.fireTimer(id);
+}
+
+function log(level: string, message: string): void {
+  const call = currentCall();
+  const used = (call === null ? loadLogUnits : call.logUnits) + message.length + 16;
+  if (call === null) loadLogUnits = used;
+  else call.logUnits = used;
+  const over = used - spec.logBytes;
+  if (over > message.length + 16) return;
+  const line = over > 0 ? stringify(['warn', `The log of this invocation is longer than ${spec.logBytes} bytes; the rest is dropped`]) : stringify([level, message]);
+  if (call === null || calls[call.id] !== call) outbox.put(Out.SANDBOX_LOG, 0, line, null);
+  else outbox.put(Out.LOG, call.id, line, null);
+}
+
+/** `load(spec, seed, progress)`: what the user's code may find when it is evaluated. */
+function load(specText: string, seedBytes: ArrayBuffer, progress: ArrayBuffer): void {
+  spec = parse(specText) as LoadSpec;
+  seed = new Uint8Array(seedBytes);
+  shareProgress(new Int32Array(progress));
+  registered = installHandlerGlobals(globalThis, spec.env);
+}
+
+/**
+ * `start(kind, value)`: evaluates the user's code inside our own try. `script` and `body` are functions that nobody has
+ * called yet, `module` is a namespace that has been evaluated, `failed` and `unparsed` are messages.
+ */
+function start(kind: 'script' | 'module' | 'body' | 'failed' | 'unparsed', value: unknown): void {
+  try {
+    if (kind === 'failed' || kind === 'unparsed') loadFault = [kind === 'failed' ? 'LOAD_FAILED' : 'COMPILE_FAILED', value as string, null];
+    else if (kind === 'body') handler = bodyHandler(value as Body);
+    else handler = resolveHandler(kind === 'script' ? (value as () => unknown)() : value, registered, spec, web);
+  } catch (error) {
+    loadFault = faultOf(error, 'LOAD_FAILED');
+  }
+}
+
+/** A body runs when it is called: what it returns is the result; else what it exports or registers is the handler. */
+function bodyHandler(body: Body): Handler {
+  return (incoming) => {
+    let exported: Handler | null = null;
+    const module = { exports: {} as unknown };
+    const run = (ctx: unknown): unknown =>
+      then(body(module, module.exports, ctx), (value) => {
+        if (value === undefined) exported = resolveHandler(module.exports, registered, spec, web);
+        return value;
+      }, rethrow);
+    const script = resolveHandler({ default: run }, registered, { ...spec, kind: 'script' }, web);
+    return then(script(incoming), (outgoing) => (exported === null ? outgoing : exported(incoming)), rethrow) as Promise<Outgoing>;
+  };
+}
+
+function dictionary<T>(): Record<number, T> {
+  return { __proto__: null } as unknown as Record<number, T>;
+}
+
+function rethrow(error: unknown): never {
+  throw error;
+}
+
+function faultOf(error: unknown, code: string): FaultRecord {
+  if (error instanceof AdapterFault) return [error.code, error.message, null];
+  const { message, stack } = describeError(error);
+  return [code, message, stack];
+}
+
+export default port;

@@ -1,0 +1,97 @@
+/** GuestCall: one invocation on the far side, from the CALL message until nothing of it is left running. */
+
+import type { Incoming } from '../handler/incoming.ts';
+import { then } from './context.ts';
+import type { CallMeta } from './mailbox.ts';
+import type { BodySource } from './body-source.ts';
+
+export class GuestCall implements Incoming {
+  readonly id: number;
+  readonly method: string;
+  readonly url: string;
+  readonly headers: readonly string[];
+  readonly body: string | ArrayBuffer | ReadableStream | null;
+  readonly query: unknown;
+  readonly clientAddress: string;
+  readonly invocationId: string;
+  readonly reply: 'http' | 'value';
+  /** Feeds a streamed request body; null where the body came whole. */
+  readonly source: BodySource | null;
+  readonly #startedMs: number;
+  readonly #remainingMs: number;
+  readonly #onSettled: (call: GuestCall) => void;
+  #abort: ((reason: unknown) => void) | null = null;
+  #pending = 0;
+  #answered = false;
+  /** The response body that is being read, to be cancelled with the call. */
+  cancelBody: (() => void) | null = null;
+  /** More response bytes may be sent; called when credit arrives. */
+  onCredit: ((bytes: number) => void) | null = null;
+  cancelled = false;
+  logUnits = 0;
+  /** The timers it started that have not fired. */
+  readonly timers: Record<number, true> = { __proto__: null } as unknown as Record<number, true>;
+
+  constructor(
+    id: number,
+    meta: CallMeta,
+    body: string | ArrayBuffer | ReadableStream | null,
+    source: BodySource | null,
+    onSettled: (call: GuestCall) => void,
+  ) {
+    this.id = id;
+    this.method = meta[3];
+    this.url = meta[4];
+    this.headers = meta[5];
+    this.reply = meta[6];
+    this.clientAddress = meta[7];
+    this.invocationId = meta[8];
+    this.query = meta[9] ?? undefined;
+    this.body = body;
+    this.source = source;
+    this.#startedMs = now();
+    this.#remainingMs = meta[2];
+    this.#onSettled = onSettled;
+  }
+
+  /** Whether the response is out and nothing that was to be waited for is left. */
+  get settled(): boolean {
+    return this.#answered && this.#pending === 0;
+  }
+
+  remainingMs(): number {
+    const left = this.#remainingMs - (now() - this.#startedMs);
+    return left > 0 ? left : 0;
+  }
+
+  waitUntil(promise: unknown): void {
+    if (this.settled) throw new TypeError('waitUntil() was called after its invocation had ended');
+    this.#pending++;
+    const done = (): void => {
+      this.#pending--;
+      if (this.settled) this.#onSettled(this);
+    };
+    then(Promise.resolve(promise), done, done);
+  }
+
+  onCancel(abort: (reason: unknown) => void): void {
+    this.#abort = abort;
+    if (this.cancelled) abort(undefined);
+  }
+
+  /** The outcome is out. Returns true when that settles the call; else `onSettled` is called later. */
+  answered(): boolean {
+    this.#answered = true;
+    return this.#pending === 0;
+  }
+
+  cancel(): void {
+    if (this.cancelled) return;
+    this.cancelled = true;
+    this.source?.fail();
+    this.cancelBody?.();
+    this.#abort?.(undefined);
+  }
+}
+
+const now = Date.now;

@@ -1,0 +1,79 @@
+/**
+ * The mailbox between an isolate and its executor: the messages in, the records out.
+ *
+ * In: one JSON list of messages a turn, beside the buffers it refers to by index. Out: one text of records, beside the
+ * bodies too large or too binary to stand in it. The executor copies both; no object of its own ever enters the isolate.
+ */
+
+/**
+ * Messages in. A body is null (none), a string (text), a number ≥ 0 (the index of an argument
+ * beside the list: bytes, or a long text), or -1 (chunks to come).
+ */
+export type MessageIn =
+  | readonly [kind: 0, call: number, body: string | number | null, meta: CallMeta]
+  | readonly [kind: 1, call: number, buffer: number]
+  | readonly [kind: 2, call: number]
+  | readonly [kind: 3, call: number, credit: number]
+  | readonly [kind: 4, call: number]
+  | readonly [kind: 5, timer: number];
+
+export const In = { CALL: 0, DATA: 1, END: 2, CREDIT: 3, CANCEL: 4, TIMER: 5 } as const;
+
+/** As `CallMeta` of the wire, which the executor passes on without parsing it. */
+export type CallMeta = readonly [
+  sandbox: number,
+  bodyKind: 0 | 1 | 2,
+  remainingMs: number,
+  method: string,
+  url: string,
+  headers: readonly string[],
+  reply: 'http' | 'value',
+  clientAddress: string,
+  invocationId: string,
+  query: unknown,
+];
+
+/** Records out, each `<kind>,<id>,<metaLength>,<body>;<meta><body>`; `body` is a length, or -(index + 1) into the bodies. */
+export const Out = {
+  REPLY: 0,
+  HEAD: 1,
+  DATA: 2,
+  END: 3,
+  FAULT: 4,
+  SETTLED: 5,
+  LOG: 6,
+  SANDBOX_LOG: 7,
+  CREDIT: 8,
+  TIMER: 9,
+  TIMER_CLEAR: 10,
+} as const;
+
+/** Text bodies up to this length stand in the record itself: one string crosses faster than a list of them. */
+const INLINE_UNITS = 16 * 1024;
+
+export class Outbox {
+  #text = '';
+  #bodies: (string | Uint8Array)[] = [];
+
+  put(kind: number, id: number, meta: string, body: string | Uint8Array | null): void {
+    if (body === null) this.#text += `${kind},${id},${meta.length},0;${meta}`;
+    else if (typeof body === 'string' && body.length <= INLINE_UNITS) this.#text += `${kind},${id},${meta.length},${body.length};${meta}${body}`;
+    else {
+      // An index assignment would run a setter that user code put on Array.prototype; this cannot.
+      define(this.#bodies, this.#bodies.length, { value: body, writable: true, enumerable: true, configurable: true, __proto__: null });
+      this.#text += `${kind},${id},${meta.length},${-this.#bodies.length};${meta}`;
+    }
+  }
+
+  /** A list whose first element is the text: a string alone, returned from an isolate, leaks on the other side. */
+  drain(): (string | Uint8Array)[] {
+    const drained: (string | Uint8Array)[] = [this.#text];
+    for (let i = 0; i < this.#bodies.length; i++)
+      define(drained, i + 1, { value: this.#bodies[i], writable: true, enumerable: true, configurable: true, __proto__: null });
+    this.#text = '';
+    if (this.#bodies.length > 0) this.#bodies = [];
+    return drained;
+  }
+}
+
+const define = Object.defineProperty as (target: object, key: PropertyKey, descriptor: object) => void;

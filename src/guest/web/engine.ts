@@ -1,0 +1,28 @@
+/** The engine's services and its `then`, set once by installWeb, before anything of the web API runs. */
+
+import type { WebHost } from './host.ts';
+import { apply, Promise } from './primordials.ts';
+
+export let host: WebHost;
+
+/** `Promise.prototype.then` as the engine left it: it keeps the invocation that a continuation belongs to. */
+export let promiseThen: unknown;
+
+export function setEngine(services: WebHost): void {
+  host = services;
+  promiseThen = Promise.prototype.then;
+}
+
+/** `promise.then(fulfilled, rejected)`, whatever user code made of `then`. Throws a TypeError if it is no promise. */
+export function chain<T, R>(
+  promise: PromiseLike<T>,
+  fulfilled: (value: T) => R | PromiseLike<R>,
+  rejected?: (reason: unknown) => R | PromiseLike<R>,
+): Promise<R> {
+  return apply(promiseThen, promise, [fulfilled, rejected]) as Promise<R>;
+}
+
+const { resolve, reject } = Promise;
+
+export const resolved = <T>(value: T | PromiseLike<T>): Promise<T> => apply(resolve, Promise, [value]) as Promise<T>;
+export const rejected = <T>(reason: unknown): Promise<T> => apply(reject, Promise, [reason]) as Promise<T>;

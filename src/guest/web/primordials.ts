@@ -1,0 +1,123 @@
+/**
+ * The language's own functions, taken before user code can patch them.
+ *
+ * Whatever of ours runs after user code has loaded calls these and not the methods of the values it holds: a patched
+ * `Array.prototype.push` or `Object.prototype.get` then changes what user code does, never what we do. Two habits
+ * belong to it: descriptors have no prototype, and lists are walked by index, since `for…of`, spreading and array
+ * destructuring run `Array.prototype[Symbol.iterator]`.
+ */
+
+type Method = (this: never, ...args: never[]) => unknown;
+type Uncurried<F extends Method> = (self: ThisParameterType<F>, ...args: Parameters<F>) => ReturnType<F>;
+
+const { bind, call } = Function.prototype;
+
+/** `uncurry(method)(self, ...args)` is `self.method(...args)`, whatever happens to the prototype later. */
+export const uncurry: <F extends Method>(method: F) => Uncurried<F> = bind.bind(call as never) as never;
+
+export const apply: (fn: unknown, self: unknown, args: ArrayLike<unknown>) => unknown = Reflect.apply as never;
+export const construct: (target: unknown, args: ArrayLike<unknown>, newTarget?: unknown) => object = Reflect.construct as never;
+export const ownKeys: (target: object) => PropertyKey[] = Reflect.ownKeys;
+
+export const TypeError: TypeErrorConstructor = globalThis.TypeError;
+export const RangeError: RangeErrorConstructor = globalThis.RangeError;
+export const Uint8Array: Uint8ArrayConstructor = globalThis.Uint8Array;
+export const ArrayBuffer: ArrayBufferConstructor = globalThis.ArrayBuffer;
+export const Promise: PromiseConstructor = globalThis.Promise;
+export const toText: (value: unknown) => string = globalThis.String;
+export const toNumber: (value: unknown) => number = globalThis.Number;
+
+export const { parse, stringify }: Pick<JSON, 'parse' | 'stringify'> = JSON;
+export const { isArray }: Pick<ArrayConstructor, 'isArray'> = Array;
+export const { isView }: Pick<ArrayBufferConstructor, 'isView'> = globalThis.ArrayBuffer;
+export const { isInteger }: Pick<NumberConstructor, 'isInteger'> = Number;
+export const { min, max }: Pick<Math, 'min' | 'max'> = Math;
+export const { now }: Pick<DateConstructor, 'now'> = Date;
+export const { freeze, getPrototypeOf, getOwnPropertyDescriptor, hasOwn }: Pick<
+  ObjectConstructor,
+  'freeze' | 'getPrototypeOf' | 'getOwnPropertyDescriptor' | 'hasOwn'
+> = Object;
+export const keysOf: (value: object) => string[] = Object.keys;
+
+const defineProperty = Object.defineProperty as (target: object, key: PropertyKey, descriptor: object) => object;
+
+/** A data property like one made by assignment or an object literal, whatever setters and prototypes say. */
+export function put(target: object, key: PropertyKey, value: unknown): void {
+  defineProperty(target, key, { __proto__: null, value, writable: true, enumerable: true, configurable: true });
+}
+
+/** A data property like a method's: not enumerable. */
+export function hide(target: object, key: PropertyKey, value: unknown): void {
+  defineProperty(target, key, { __proto__: null, value, writable: true, enumerable: false, configurable: true });
+}
+
+/** Appends without running a setter that user code put on `Array.prototype`. */
+export function push<T>(list: T[], value: T): void {
+  put(list, list.length, value);
+}
+
+/** An object without a prototype, to be used as a map from names. */
+export const dictionary = <T>(): Record<PropertyKey, T> => ({ __proto__: null }) as unknown as Record<PropertyKey, T>;
+
+export const stringSlice: (self: string, start?: number, end?: number) => string = uncurry(String.prototype.slice);
+export const stringIndexOf: (self: string, part: string, from?: number) => number = uncurry(String.prototype.indexOf);
+export const charCodeAt: (self: string, index: number) => number = uncurry(String.prototype.charCodeAt);
+export const codePointAt: (self: string, index: number) => number | undefined = uncurry(String.prototype.codePointAt);
+export const toLowerCase: (self: string) => string = uncurry(String.prototype.toLowerCase);
+export const toUpperCase: (self: string) => string = uncurry(String.prototype.toUpperCase);
+export const toWellFormed: (self: string) => string = uncurry(String.prototype.toWellFormed);
+export const trim: (self: string) => string = uncurry(String.prototype.trim);
+export const split: (self: string, separator: string) => string[] = uncurry(String.prototype.split as never) as never;
+export const repeat: (self: string, count: number) => string = uncurry(String.prototype.repeat);
+export const join: (self: readonly string[], separator: string) => string = uncurry(Array.prototype.join) as never;
+export const sort: (self: string[]) => string[] = uncurry(Array.prototype.sort) as never;
+export const arrayIterator: <T>(self: T[]) => ArrayIterator<T> = uncurry(Array.prototype.values) as never;
+/** Not `test`, which looks `exec` up again. */
+export const exec: (self: RegExp, text: string) => RegExpExecArray | null = uncurry(RegExp.prototype.exec);
+export const tagOf: (value: unknown) => string = uncurry(Object.prototype.toString) as never;
+export const functionText: (value: unknown) => string = uncurry(Function.prototype.toString) as never;
+
+const typedArray = Object.getPrototypeOf(globalThis.Uint8Array.prototype) as object;
+const getter = <T>(prototype: object, key: PropertyKey): ((self: unknown) => T) =>
+  uncurry(getOwnPropertyDescriptor(prototype, key)?.get as Method) as unknown as (self: unknown) => T;
+
+/** Throws a TypeError unless `self` is what it says. */
+export const arrayBufferLength: (self: unknown) => number = getter(globalThis.ArrayBuffer.prototype, 'byteLength');
+export const typedArrayName: (self: unknown) => string | undefined = getter(typedArray, Symbol.toStringTag);
+export const typedArrayBuffer: (self: unknown) => ArrayBuffer = getter(typedArray, 'buffer');
+export const typedArrayOffset: (self: unknown) => number = getter(typedArray, 'byteOffset');
+export const typedArrayByteLength: (self: unknown) => number = getter(typedArray, 'byteLength');
+export const dataViewBuffer: (self: unknown) => ArrayBuffer = getter(DataView.prototype, 'buffer');
+export const dataViewOffset: (self: unknown) => number = getter(DataView.prototype, 'byteOffset');
+export const dataViewByteLength: (self: unknown) => number = getter(DataView.prototype, 'byteLength');
+export const setBytes: (self: Uint8Array, from: ArrayLike<number>, offset?: number) => void = uncurry(
+  globalThis.Uint8Array.prototype.set,
+);
+export const toBase64: (self: Uint8Array) => string = uncurry(globalThis.Uint8Array.prototype.toBase64) as never;
+export const { fromBase64 }: Pick<Uint8ArrayConstructor, 'fromBase64'> = globalThis.Uint8Array;
+export const bytesOfBase64 = (text: string): Uint8Array => apply(fromBase64, Uint8Array, [text]) as Uint8Array;
+
+/** The bytes of a buffer or view, shared with it; null for anything else. */
+export function bytesOf(value: unknown): Uint8Array | null {
+  if (isView(value)) {
+    return typedArrayName(value) === undefined
+      ? new Uint8Array(dataViewBuffer(value), dataViewOffset(value), dataViewByteLength(value))
+      : new Uint8Array(typedArrayBuffer(value), typedArrayOffset(value), typedArrayByteLength(value));
+  }
+  return isArrayBuffer(value) ? new Uint8Array(value) : null;
+}
+
+/** A typed array is copied element by element, without a look at its species. */
+export const copyBytes = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes);
+
+export function isArrayBuffer(value: unknown): value is ArrayBuffer {
+  if (typeof value !== 'object' || value === null || tagOf(value) !== '[object ArrayBuffer]') return false;
+  try {
+    arrayBufferLength(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export const isObject = (value: unknown): value is object => (typeof value === 'object' && value !== null) || typeof value === 'function';

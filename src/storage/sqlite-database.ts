@@ -1,0 +1,86 @@
+/** SQLite database: node:sqlite in the shape that kysely's SQLite dialect expects, which is better-sqlite3's. */
+
+import { closeSync, openSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import type { SQLInputValue, StatementSync } from 'node:sqlite';
+import { Kysely, SqliteAdapter, SqliteDialect } from 'kysely';
+import type { SqliteDatabase, SqliteStatement } from 'kysely';
+import { StorageError } from './storage.ts';
+
+/** `full`: a commit survives the loss of power. `normal`: it survives the death of the process. */
+export type Durability = 'full' | 'normal';
+
+/**
+ * Opens a database file for this process alone, and makes it when it isn't there. Throws a {@link StorageError} when
+ * another process has it, or when it is no database.
+ */
+export function openSqlite<Schema>(path: string, durability: Durability): Kysely<Schema> {
+  // SQLite would make the file readable for everybody, and gives its journals the mode that the file has.
+  closeSync(openSync(path, 'a', 0o600));
+  const database = new DatabaseSync(path, { timeout: 0 });
+  try {
+    configure(database, durability);
+  } catch (error) {
+    database.close();
+    throw new StorageError(reason(error));
+  }
+  return new Kysely<Schema>({ dialect: new NodeSqliteDialect({ database: adapt(database) }) });
+}
+
+function configure(database: DatabaseSync, durability: Durability): void {
+  // The lock is taken by the first transaction and kept until the file is closed, or its process is gone.
+  database.exec('PRAGMA locking_mode = EXCLUSIVE');
+  database.exec('PRAGMA journal_mode = WAL');
+  database.exec(`PRAGMA synchronous = ${durability}`);
+  database.exec('BEGIN EXCLUSIVE; COMMIT');
+}
+
+function reason(error: unknown): string {
+  const { message } = error as Error;
+  if (/locked|busy/.test(message)) {
+    return 'another Cordon is using it: stop that one, or choose another CORDON_DATA_DIR';
+  }
+  return `SQLite says "${message}": restore it from a backup, or choose another CORDON_DATA_DIR`;
+}
+
+/** SQLite does roll a schema back, so a process that dies in the middle of a migration leaves nothing half-made. */
+class TransactionalAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
+}
+
+class NodeSqliteDialect extends SqliteDialect {
+  override createAdapter(): SqliteAdapter {
+    return new TransactionalAdapter();
+  }
+}
+
+function adapt(database: DatabaseSync): SqliteDatabase {
+  return {
+    prepare: (sql) => new Statement(database.prepare(sql)),
+    close: () => database.close(),
+  };
+}
+
+class Statement implements SqliteStatement {
+  readonly #statement: StatementSync;
+  readonly reader: boolean;
+
+  constructor(statement: StatementSync) {
+    this.#statement = statement;
+    this.reader = statement.columns().length > 0;
+  }
+
+  all(parameters: readonly unknown[]): unknown[] {
+    return this.#statement.all(...(parameters as SQLInputValue[]));
+  }
+
+  run(parameters: readonly unknown[]): { changes: number | bigint; lastInsertRowid: number | bigint } {
+    return this.#statement.run(...(parameters as SQLInputValue[]));
+  }
+
+  iterate(parameters: readonly unknown[]): IterableIterator<unknown> {
+    return this.#statement.iterate(...(parameters as SQLInputValue[]));
+  }
+}

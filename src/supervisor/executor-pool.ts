@@ -1,0 +1,116 @@
+/**
+ * Executors that are booted, walled and bound to nobody, so that a new cordon costs an assignment and not a process
+ * start. An executor that was taken serves one cordon for the rest of its life; it never comes back here.
+ */
+
+import { Fault } from '../core/faults.ts';
+import type { Executor, Tier } from '../core/tier.ts';
+
+/** A tenant that is made up for the purpose must not be able to drain the pool for the others. */
+const TAKES_A_SECOND = 20;
+const TAKES_A_SECOND_EACH = 5;
+/** Processes that boot at the same time only make each other slow. */
+const MAX_STARTING = 2;
+const RETRY_MS = 1_000;
+
+export class ExecutorPool {
+  readonly tier: Tier;
+  readonly #size: number;
+  readonly #report: (line: string) => void;
+  readonly #ready: Executor[] = [];
+  readonly #waiting: ((taken: Executor | Fault) => void)[] = [];
+  readonly #takes = new Map<string, number>();
+  #takesInSecond = 0;
+  #second = 0;
+  #starting = 0;
+  #closed = false;
+  #filled: (() => void)[] = [];
+
+  constructor(tier: Tier, size: number, report: (line: string) => void) {
+    this.tier = tier;
+    this.#size = size;
+    this.#report = report;
+  }
+
+  /** Resolves when the pool is full, or when an executor could not be started. */
+  fill(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#filled.push(resolve);
+      this.#refill();
+    });
+  }
+
+  /** A booted executor; at once where one is ready. Throws or rejects with OVERLOADED. */
+  take(tenant: string): Executor | Promise<Executor> {
+    this.#count(tenant);
+    const ready = this.#ready.shift();
+    // Starting another process would compete with the request that is being served right now.
+    setTimeout(() => this.#refill(), 50).unref();
+    if (ready !== undefined) return ready;
+    const { promise, resolve, reject } = Promise.withResolvers<Executor>();
+    this.#waiting.push((taken) => (taken instanceof Fault ? reject(taken) : resolve(taken)));
+    this.#refill();
+    return promise;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const answer of this.#waiting.splice(0)) answer(new Fault('SHUTTING_DOWN', 'Cordon is shutting down'));
+    await Promise.all(this.#ready.splice(0).map((executor) => executor.kill('Cordon is shutting down')));
+  }
+
+  #refill(): void {
+    while (!this.#closed && this.#starting < MAX_STARTING && this.#ready.length + this.#starting < this.#size + this.#waiting.length) void this.#startOne();
+    if (this.#ready.length < this.#size) return;
+    for (const filled of this.#filled.splice(0)) filled();
+  }
+
+  async #startOne(): Promise<void> {
+    this.#starting++;
+    try {
+      const executor = await this.tier.spawn();
+      this.#starting--;
+      if (this.#closed) return await executor.kill('Cordon is shutting down');
+      this.#offer(executor);
+      this.#refill();
+    } catch (error) {
+      this.#starting--;
+      this.#report(`${this.tier.name}: an executor could not be started: ${(error as Error).message}`);
+      for (const answer of this.#waiting.splice(0)) answer(error instanceof Fault && error.code === 'TIER_UNAVAILABLE' ? error : new Fault('OVERLOADED', 'No executor could be started'));
+      for (const filled of this.#filled.splice(0)) filled();
+      setTimeout(() => this.#refill(), RETRY_MS).unref();
+    }
+  }
+
+  #offer(executor: Executor): void {
+    const waiting = this.#waiting.shift();
+    if (waiting !== undefined) return waiting(executor);
+    this.#ready.push(executor);
+    // One that dies while it waits is replaced; whoever takes it later listens for itself.
+    executor.listen({
+      onExit: () => {
+        const at = this.#ready.indexOf(executor);
+        if (at >= 0) this.#ready.splice(at, 1);
+        this.#refill();
+      },
+      onBroken: (reason) => void executor.kill(reason),
+      onOverrun: () => undefined,
+      onLog: () => undefined,
+    });
+  }
+
+  #count(tenant: string): void {
+    const second = Math.floor(performance.now() / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#takesInSecond = 0;
+      this.#takes.clear();
+    }
+    const takes = (this.#takes.get(tenant) ?? 0) + 1;
+    if (this.#takesInSecond >= TAKES_A_SECOND || takes > TAKES_A_SECOND_EACH) {
+      throw new Fault('OVERLOADED', 'Too many executors were started in this second', { retryAfterSeconds: 1 });
+    }
+    this.#takesInSecond++;
+    this.#takes.set(tenant, takes);
+  }
+}

@@ -1,0 +1,36 @@
+/** The meta part of a payload: read as hostile input, with sentences for what is wrong with it. */
+
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError';
+}
+
+/** The JSON text of a payload's meta. */
+export function metaText(payload: Buffer): string {
+  return payload.toString('utf8', 4, metaEnd(payload));
+}
+
+/** The bytes after the meta. */
+export function metaBody(payload: Buffer): Buffer {
+  return payload.subarray(metaEnd(payload));
+}
+
+export function parseMeta(payload: Buffer): unknown {
+  try {
+    return JSON.parse(metaText(payload));
+  } catch (error) {
+    if (error instanceof ProtocolError) throw error;
+    throw new ProtocolError('a meta that is not JSON');
+  }
+}
+
+function metaEnd(payload: Buffer): number {
+  if (payload.length < 4) throw new ProtocolError('a payload without a meta');
+  const end = 4 + payload.readUInt32LE(0);
+  if (end > payload.length) throw new ProtocolError('a meta longer than its payload');
+  return end;
+}
+
+export function readCredit(payload: Buffer): number {
+  if (payload.length !== 4) throw new ProtocolError('a credit that is not four bytes');
+  return payload.readUInt32LE(0);
+}

@@ -1,0 +1,285 @@
+/**
+ * HostSession: the host's end of one executor's connection. Every tier that starts something of ours on the far side
+ * uses it, so that streams, credit, cancel, deadlines and sizes are decided here, once.
+ *
+ * Ids of sandboxes and calls are given out by the host and looked up in this connection's own tables. A frame that names
+ * another, comes in the wrong state, or says more than it may is a breach: the session ends and the executor is killed.
+ */
+
+import type { Socket } from 'node:net';
+import { Fault } from '../core/faults.ts';
+import type { FunctionVersion } from '../core/function.ts';
+import type { Call, LogEntry, ResponseSink } from '../core/invocation.ts';
+import type { Sandbox, SandboxEvents } from '../core/tier.ts';
+import { Connection } from './connection.ts';
+import { HostCall } from './call.ts';
+import { FrameType, MAX_FRAME_TO_HOST, type CallMeta, type OpenMeta } from './frames.ts';
+import { parseMeta, ProtocolError } from './meta.ts';
+import { readFault, readLog } from './verdicts.ts';
+
+export interface SessionEvents {
+  /** The first frame of a healthy executor. */
+  onReady(): void;
+  /** The far side broke the protocol, or says that it can't be trusted any more. */
+  onBroken(reason: string, culprit: FunctionVersion | null): void;
+  onOverrun(version: FunctionVersion): void;
+  onLog(version: FunctionVersion, invocation: string | null, entry: LogEntry): void;
+  onClosed(): void;
+}
+
+/** How long after its deadline a call may still be ended by the executor itself, which knows more. */
+const OVERRUN_GRACE_MS = 600;
+
+/** Log text that one connection may send in a second; more is an attack on the host, not logging. */
+const LOG_BYTES_A_SECOND = 16 * 1024 * 1024;
+
+export class HostSession {
+  readonly #connection: Connection;
+  readonly #events: SessionEvents;
+  readonly #sandboxes = new Map<number, HostSandbox>();
+  readonly #calls = new Map<number, HostCall>();
+  #nextSandbox = 1;
+  #nextCall = 1;
+  #unansweredSinceMs: number | null = null;
+  #logBytes = 0;
+  #logSecond = 0;
+  #ended = false;
+
+  constructor(socket: Socket, events: SessionEvents) {
+    this.#events = events;
+    this.#connection = new Connection(socket, {
+      maxFrameBytes: MAX_FRAME_TO_HOST,
+      onFrame: (type, stream, payload) => this.#receive(type, stream, payload),
+      onClose: (reason) => {
+        if (reason !== null && !this.#ended) this.#events.onBroken(reason, null);
+        this.#events.onClosed();
+      },
+    });
+  }
+
+  open(version: FunctionVersion, events: SandboxEvents): Sandbox {
+    const id = this.#nextSandbox++;
+    const { artifact, limits } = version;
+    const meta: OpenMeta = {
+      format: artifact.format,
+      codeBytes: artifact.code.length,
+      interleaves: artifact.interleaves,
+      functionName: version.name,
+      handler: version.handler,
+      handlerName: version.handlerName,
+      memoryMb: limits.memoryMb,
+      responseBytes: limits.responseBytes,
+      logBytes: limits.logBytes,
+      env: version.env,
+    };
+    const body = artifact.cache === null ? artifact.code : Buffer.concat([artifact.code, artifact.cache]);
+    this.#connection.sendMeta(FrameType.OPEN, id, JSON.stringify(meta), body);
+    const sandbox = new HostSandbox(this, id, version, events);
+    this.#sandboxes.set(id, sandbox);
+    return sandbox;
+  }
+
+  /** Sends a heartbeat, ends calls that are long past their deadline; returns how long the far side has been silent. */
+  tick(nowMs: number): number {
+    for (const call of this.#calls.values()) if (nowMs > call.deadlineMs + OVERRUN_GRACE_MS) this.#overrun(call);
+    const silentMs = this.#unansweredSinceMs === null ? 0 : nowMs - this.#unansweredSinceMs;
+    if (this.#unansweredSinceMs === null) {
+      this.#unansweredSinceMs = nowMs;
+      this.#connection.send(FrameType.PING, 0);
+    }
+    return silentMs;
+  }
+
+  /** Fails everything in flight and forgets the connection. */
+  end(cause: Fault): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#connection.destroy();
+    const sandboxes = [...this.#sandboxes.values()];
+    const calls = [...this.#calls.values()];
+    this.#sandboxes.clear();
+    this.#calls.clear();
+    for (const sandbox of sandboxes) sandbox.gone(cause);
+    for (const call of calls) this.#lose(call, cause);
+  }
+
+  /** For {@link HostSandbox} only. */
+  startCall(sandbox: HostSandbox, call: Call, sink: ResponseSink): HostCall {
+    const id = this.#nextCall;
+    this.#nextCall = id === 0xffffffff ? 1 : id + 1;
+    const timeoutMs = sandbox.version.limits.timeoutMs;
+    const hostCall = new HostCall(this.#connection, id, sandbox, call, sink, performance.now() + timeoutMs);
+    this.#calls.set(id, hostCall);
+    const body = call.body === 'stream' ? null : call.body;
+    const bodyKind = call.body === 'stream' ? 2 : body === null || body.length === 0 ? 0 : 1;
+    const meta: CallMeta = [
+      sandbox.id,
+      bodyKind,
+      timeoutMs,
+      call.method,
+      call.url,
+      call.headers,
+      call.reply,
+      call.clientAddress,
+      call.id,
+      call.query ?? null,
+    ];
+    this.#connection.sendMeta(FrameType.CALL, id, JSON.stringify(meta), body);
+    return hostCall;
+  }
+
+  /** For {@link HostSandbox} only. */
+  closeSandbox(sandbox: HostSandbox): void {
+    if (!this.#sandboxes.delete(sandbox.id)) return;
+    this.#connection.send(FrameType.CLOSE, sandbox.id);
+    this.#loseCallsOf(sandbox, new Fault('SANDBOX_RECYCLED', 'The sandbox was closed under this request'));
+  }
+
+  #receive(type: number, stream: number, payload: Buffer): void {
+    if (this.#ended) return;
+    try {
+      this.#dispatch(type, stream, payload);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#events.onBroken(error.message, this.#calls.get(stream)?.sandbox.version ?? null);
+    }
+  }
+
+  #dispatch(type: number, stream: number, payload: Buffer): void {
+    switch (type) {
+      case FrameType.REPLY:
+      case FrameType.HEAD:
+      case FrameType.DATA:
+      case FrameType.END:
+      case FrameType.CREDIT:
+      case FrameType.FAULT:
+      case FrameType.SETTLED:
+      case FrameType.NOT_BEGUN: {
+        const call = this.#calls.get(stream);
+        if (call !== undefined) return this.#deliver(call, type, payload);
+        // A sandbox that the host has closed may still have had frames under way.
+        if (stream === 0 || stream >= this.#nextCall) throw new ProtocolError(`frame ${type} for call ${stream}, which was never made`);
+        return;
+      }
+      case FrameType.LOG:
+        return this.#logOfCall(stream, payload);
+      case FrameType.SANDBOX_LOG:
+        return this.#logOfSandbox(stream, payload);
+      case FrameType.PONG:
+        this.#unansweredSinceMs = null;
+        return;
+      case FrameType.GONE:
+        return this.#sandboxGone(stream, payload);
+      case FrameType.READY:
+        return this.#events.onReady();
+      case FrameType.BROKEN: {
+        const [, message] = readFault(parseMeta(payload));
+        return this.#events.onBroken(message, this.#sandboxes.get(stream)?.version ?? null);
+      }
+      default:
+        throw new ProtocolError(`a frame of the unknown type ${type}`);
+    }
+  }
+
+  #deliver(call: HostCall, type: number, payload: Buffer): void {
+    const settled = call.receive(type, payload);
+    if (!settled) return;
+    this.#calls.delete(call.id);
+    call.sandbox.settled(call);
+  }
+
+  #sandboxGone(id: number, payload: Buffer): void {
+    const sandbox = this.#sandboxes.get(id);
+    if (sandbox === undefined) return;
+    const [code, message] = readFault(parseMeta(payload));
+    const cause = new Fault(code, message);
+    this.#sandboxes.delete(id);
+    // Each of its calls gets an answer of its own: some of them the executor has not even seen.
+    sandbox.gone(cause);
+  }
+
+  #loseCallsOf(sandbox: HostSandbox, cause: Fault): void {
+    if (sandbox.inFlight === 0) return;
+    for (const call of this.#calls.values()) {
+      if (call.sandbox !== sandbox) continue;
+      this.#calls.delete(call.id);
+      this.#lose(call, cause);
+    }
+  }
+
+  #lose(call: HostCall, cause: Fault): void {
+    call.lost(cause);
+    call.sandbox.settled(call);
+  }
+
+  #overrun(call: HostCall): void {
+    const { version } = call.sandbox;
+    call.lost(new Fault('TIMED_OUT', `Execution timed out after ${version.limits.timeoutMs / 1000}s`));
+    this.#events.onOverrun(version);
+  }
+
+  #logOfCall(id: number, payload: Buffer): void {
+    const call = this.#calls.get(id);
+    if (call === undefined || !this.#mayLog(payload)) return;
+    const entry = readLog(parseMeta(payload));
+    call.log(entry);
+    this.#events.onLog(call.sandbox.version, call.call.id, entry);
+  }
+
+  #logOfSandbox(id: number, payload: Buffer): void {
+    const sandbox = this.#sandboxes.get(id);
+    if (sandbox === undefined || !this.#mayLog(payload)) return;
+    this.#events.onLog(sandbox.version, null, readLog(parseMeta(payload)));
+  }
+
+  #mayLog(payload: Buffer): boolean {
+    const second = Math.floor(performance.now() / 1000);
+    if (second !== this.#logSecond) {
+      this.#logSecond = second;
+      this.#logBytes = 0;
+    }
+    this.#logBytes += payload.length;
+    if (this.#logBytes > LOG_BYTES_A_SECOND) throw new ProtocolError('a flood of log lines');
+    return true;
+  }
+}
+
+/** A sandbox as the host sees it: an id on a connection, and a count of what is in flight. */
+export class HostSandbox implements Sandbox {
+  readonly version: FunctionVersion;
+  readonly id: number;
+  readonly #session: HostSession;
+  readonly #events: SandboxEvents;
+  inFlight = 0;
+  idleSinceMs: number = performance.now();
+
+  constructor(session: HostSession, id: number, version: FunctionVersion, events: SandboxEvents) {
+    this.#session = session;
+    this.id = id;
+    this.version = version;
+    this.#events = events;
+  }
+
+  invoke(call: Call, sink: ResponseSink): void {
+    this.inFlight++;
+    call.attempts++;
+    sink.attach(this.#session.startCall(this, call, sink));
+  }
+
+  close(): void {
+    this.#session.closeSandbox(this);
+  }
+
+  /** For {@link HostSession} only. */
+  settled(call: HostCall): void {
+    this.inFlight--;
+    if (this.inFlight === 0) this.idleSinceMs = performance.now();
+    this.#events.onSettled(call.fault);
+    if (call.orphan !== null) this.#events.onNotBegun(call.call, call.orphan);
+  }
+
+  /** For {@link HostSession} only. */
+  gone(cause: Fault): void {
+    this.#events.onGone(cause);
+  }
+}
