@@ -119,7 +119,13 @@ interface Setting<T> {
 }
 
 const ENV_SETTINGS = {
-  port: whole('PORT', '3003', 0, 65_535, 'The port of functions and, without CORDON_ADMIN_PORT, of the operator API; 0 lets the system choose'),
+  port: whole(
+    'PORT',
+    '3003',
+    0,
+    65_535,
+    'The port of functions and, without CORDON_ADMIN_PORT, of the operator API; 0 lets the system choose',
+  ),
   host: {
     name: 'HOST',
     fallback: '127.0.0.1',
@@ -142,7 +148,14 @@ const ENV_SETTINGS = {
     expected: 'at least 16 printable ASCII characters without spaces',
     parse: (text) => (/^[\x21-\x7e]{16,512}$/.test(text) ? text : undefined),
   },
-  adminPort: whole('CORDON_ADMIN_PORT', null, 0, 65_535, 'Gives the operator API a listener of its own', 'the same as PORT'),
+  adminPort: whole(
+    'CORDON_ADMIN_PORT',
+    null,
+    0,
+    65_535,
+    'Gives the operator API a listener of its own',
+    'the same as PORT',
+  ),
   operatorHosts: {
     name: 'CORDON_OPERATOR_HOSTS',
     fallback: null,
@@ -169,19 +182,45 @@ const ENV_SETTINGS = {
   },
   executeOpen: flag('CORDON_EXECUTE_OPEN', '0', 'Whether POST /execute answers without a token, on any HOST'),
   maxCodeBytes: whole('MAX_FUNCTION_CODE_BYTES', '262144', 1, 16 * MB, 'The largest source of one function'),
-  maxBundleBytes: whole('MAX_FUNCTION_BUNDLE_BYTES', String(10 * MB), 1, 256 * MB, 'The largest bundle that the builder may make of it'),
+  maxBundleBytes: whole(
+    'MAX_FUNCTION_BUNDLE_BYTES',
+    String(10 * MB),
+    1,
+    256 * MB,
+    'The largest bundle that the builder may make of it',
+  ),
   maxBodyBytes: whole('MAX_FUNCTION_BODY_BYTES', '1048576', 0, 1024 * MB, 'The largest request body'),
-  maxResponseBytes: whole('MAX_FUNCTION_RESPONSE_BYTES', String(10 * MB), 1, 1024 * MB, 'The largest buffered response body'),
+  maxResponseBytes: whole(
+    'MAX_FUNCTION_RESPONSE_BYTES',
+    String(10 * MB),
+    1,
+    1024 * MB,
+    'The largest buffered response body',
+  ),
   functionTimeoutMs: {
     name: 'FUNCTION_TIMEOUT_SECONDS',
     fallback: '30',
     meaning: 'How long one invocation may take, unless the function says less',
     expected: 'from 1 to 300 seconds (a function holds memory and its caller’s connection for as long as it runs)',
-    parse: (text) => (/^\d+(\.\d{1,3})?$/.test(text) && within(Number(text), 1, 300) ? Math.round(Number(text) * 1000) : undefined),
+    parse: (text) =>
+      /^\d+(\.\d{1,3})?$/.test(text) && within(Number(text), 1, 300) ? Math.round(Number(text) * 1000) : undefined,
   },
   maxMemoryMb: whole('CORDON_MAX_MEMORY_MB', '512', 8, 65_536, 'The largest memory that a function may ask for'),
-  executorMemoryMb: whole('CORDON_EXECUTOR_MEMORY_MB', '512', 64, 1_048_576, 'Memory for the functions of one executor'),
-  hostMemoryMb: whole('CORDON_HOST_MEMORY_MB', null, 128, 1_073_741_824, 'Memory for all executors', 'half of the cgroup limit or of RAM'),
+  executorMemoryMb: whole(
+    'CORDON_EXECUTOR_MEMORY_MB',
+    '512',
+    64,
+    1_048_576,
+    'Memory for the functions of one executor',
+  ),
+  hostMemoryMb: whole(
+    'CORDON_HOST_MEMORY_MB',
+    null,
+    128,
+    1_073_741_824,
+    'Memory for all executors',
+    'half of the cgroup limit or of RAM',
+  ),
   poolSize: whole('CORDON_POOL_SIZE', '2', 0, 64, 'Executors that wait, booted and walled, for a function'),
   tenantConcurrency: whole('CORDON_TENANT_CONCURRENCY', '512', 1, 1_000_000, 'Invocations of one tenant at a time'),
   uidRange: {
@@ -210,15 +249,16 @@ const CLIENT_SETTINGS = {
 } as const satisfies Record<string, Setting<unknown>>;
 
 /** Every variable of the environment that Cordon reads, for the README. */
-export const SETTINGS: readonly { readonly name: string; readonly default: string; readonly meaning: string }[] = Object.freeze(
-  Object.values<Setting<unknown>>({ ...ENV_SETTINGS, ...CLIENT_SETTINGS }).map((setting) =>
-    Object.freeze({
-      name: setting.name,
-      default: setting.fallbackMeaning ?? `\`${setting.fallback}\``,
-      meaning: setting.meaning,
-    }),
-  ),
-);
+export const SETTINGS: readonly { readonly name: string; readonly default: string; readonly meaning: string }[] =
+  Object.freeze(
+    Object.values<Setting<unknown>>({ ...ENV_SETTINGS, ...CLIENT_SETTINGS }).map((setting) =>
+      Object.freeze({
+        name: setting.name,
+        default: setting.fallbackMeaning ?? `\`${setting.fallback}\``,
+        meaning: setting.meaning,
+      }),
+    ),
+  );
 
 /** Options win over the environment. Throws a {@link ConfigError}. */
 export function loadConfig(options: CordonOptions, env: NodeJS.ProcessEnv = process.env): Config {
@@ -304,7 +344,8 @@ function read<T, F extends string | null>(
 
 function sentence(setting: Setting<unknown>, found: string, isOption: boolean): string {
   // A token that was refused is still a secret.
-  const shown = setting.name === 'CORDON_ADMIN_TOKEN' ? `${found.length} characters long` : JSON.stringify(found.slice(0, 200));
+  const shown =
+    setting.name === 'CORDON_ADMIN_TOKEN' ? `${found.length} characters long` : JSON.stringify(found.slice(0, 200));
   return `${setting.name}${isOption ? ' (as an option)' : ''} is ${shown}, but it must be ${setting.expected}`;
 }
 
@@ -362,7 +403,13 @@ function whole<F extends string | null>(
 
 function flag(name: string, fallback: '0' | '1', meaning: string): Setting<boolean> & { readonly fallback: string } {
   const words: Readonly<Record<string, boolean>> = { 1: true, true: true, 0: false, false: false };
-  return { name, fallback, meaning, expected: '1 or 0', parse: (text) => (Object.hasOwn(words, text) ? words[text] : undefined) };
+  return {
+    name,
+    fallback,
+    meaning,
+    expected: '1 or 0',
+    parse: (text) => (Object.hasOwn(words, text) ? words[text] : undefined),
+  };
 }
 
 function oneOf<const T extends string, F extends string | null>(
@@ -399,7 +446,11 @@ function hostHeader(text: string): string | undefined {
 }
 
 function each<T>(text: string, parse: (item: string) => T | undefined): T[] | undefined {
-  const items = text.split(',').map((item) => item.trim()).filter((item) => item !== '').map(parse);
+  const items = text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+    .map(parse);
   return items.every((item) => item !== undefined) ? items : undefined;
 }
 
@@ -433,6 +484,13 @@ function uidRange(text: string): UidRange | undefined {
 
 function serverUrl(text: string): string | undefined {
   const url = URL.parse(text);
-  if (url === null || !/^https?:$/.test(url.protocol) || url.pathname !== '/' || url.search !== '' || url.username !== '') return undefined;
+  if (
+    url === null ||
+    !/^https?:$/.test(url.protocol) ||
+    url.pathname !== '/' ||
+    url.search !== '' ||
+    url.username !== ''
+  )
+    return undefined;
   return url.origin;
 }

@@ -7,7 +7,17 @@ import { Fault } from '../core/faults.ts';
 import { requireName } from '../core/function.ts';
 import { TIER_NAMES } from '../core/tier.ts';
 import type { ControlDeps } from './deps.ts';
-import { DEFAULT_TENANT, FUNCTIONS_PATH, FUNCTION_PATH, json, missing, nameSchema, problem, requireFunction, requireTarget } from './shared.ts';
+import {
+  DEFAULT_TENANT,
+  FUNCTIONS_PATH,
+  FUNCTION_PATH,
+  json,
+  missing,
+  nameSchema,
+  problem,
+  requireFunction,
+  requireTarget,
+} from './shared.ts';
 import { sourceFiles } from './source-files.ts';
 
 export function addFunctions(app: OpenAPIHono, deps: ControlDeps): void {
@@ -40,7 +50,9 @@ const deploymentFields = {
   files: z
     .record(
       z.string(),
-      z.union([z.string(), z.strictObject({ base64: z.string() })], { error: 'expected the text of the file, or { "base64": … }' }),
+      z.union([z.string(), z.strictObject({ base64: z.string() })], {
+        error: 'expected the text of the file, or { "base64": … }',
+      }),
     )
     .optional()
     .openapi({ description: 'Path → content. Packages lie under node_modules/.' }),
@@ -109,7 +121,10 @@ const listRoute = createRoute({
   path: FUNCTIONS_PATH,
   summary: 'List the functions of a tenant',
   request: { query: tenantSchema },
-  responses: { 200: json(z.object({ functions: z.array(functionSchema) }), 'In the order of their names'), default: problem },
+  responses: {
+    200: json(z.object({ functions: z.array(functionSchema) }), 'In the order of their names'),
+    default: problem,
+  },
 });
 
 const getRoute = createRoute({
@@ -159,7 +174,10 @@ function shownOf(record: FunctionRecord): z.output<typeof functionSchema> {
 function environmentOf(env: Record<string, string>): Record<string, string> {
   for (const name of Object.keys(env)) {
     if (/^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(name) && name !== '__proto__') continue;
-    throw new Fault('BAD_REQUEST', `env: ${JSON.stringify(name.slice(0, 80))} is not a name of letters, digits and _, not beginning with a digit`);
+    throw new Fault(
+      'BAD_REQUEST',
+      `env: ${JSON.stringify(name.slice(0, 80))} is not a name of letters, digits and _, not beginning with a digit`,
+    );
   }
   return env;
 }
@@ -168,5 +186,7 @@ type WithoutUndefined<T> = { [K in keyof T]: Exclude<T[K], undefined> };
 
 /** With exactOptionalPropertyTypes a field is absent, not undefined. */
 function withoutUndefined<T extends object>(value: T): Partial<WithoutUndefined<T>> {
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as Partial<WithoutUndefined<T>>;
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as Partial<
+    WithoutUndefined<T>
+  >;
 }

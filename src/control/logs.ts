@@ -11,16 +11,27 @@ export function addLogs(app: OpenAPIHono, deps: ControlDeps): void {
     const { after = null, limit, follow, ...query } = c.req.valid('query');
     const { tenant, name } = requireTarget(query.tenant, c.req.valid('param').name);
     await requireFunction(deps, tenant, name);
-    if (follow === '1') return followResponse((signal) => deps.logs.follow({ tenant, name, afterId: after }, signal));
+    if (follow === '1') {
+      // The route's type has no word for a stream of JSON.
+      return followResponse((signal) => deps.logs.follow({ tenant, name, afterId: after }, signal)) as never;
+    }
     return c.json({ lines: await deps.logs.read({ tenant, name, afterId: after, limit }) }, 200);
   });
 }
 
 const logsSchema = z.strictObject({
   tenant: z.string().default(DEFAULT_TENANT),
-  after: z.coerce.number().int().min(0).optional().openapi({ description: 'The lines that follow this id; without it, the newest' }),
+  after: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .optional()
+    .openapi({ description: 'The lines that follow this id; without it, the newest' }),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
-  follow: z.enum(['0', '1']).default('0').openapi({ description: '1: newline-delimited JSON, as the lines are written' }),
+  follow: z
+    .enum(['0', '1'])
+    .default('0')
+    .openapi({ description: '1: newline-delimited JSON, as the lines are written' }),
 });
 
 const lineSchema = z
@@ -41,5 +52,8 @@ const logsRoute = createRoute({
   path: `${FUNCTION_PATH}/logs`,
   summary: 'Read the lines of a function',
   request: { params: nameSchema, query: logsSchema },
-  responses: { 200: json(z.object({ lines: z.array(lineSchema) }), 'In the order in which they were written'), default: problem },
+  responses: {
+    200: json(z.object({ lines: z.array(lineSchema) }), 'In the order in which they were written'),
+    default: problem,
+  },
 });

@@ -13,7 +13,7 @@ export const FUNCTION_PATH = '/api/v1/functions/{name}';
 export const DEFAULT_TENANT = 'default';
 
 /** In the path. */
-export const nameSchema: z.ZodType<{ name: string }, { name: string }> = z.strictObject({ name: z.string() });
+export const nameSchema: z.ZodObject<{ name: z.ZodString }, z.core.$strict> = z.strictObject({ name: z.string() });
 
 const problemSchema: z.ZodType<ProblemBody> = z
   .object({
@@ -37,7 +37,10 @@ export function json<Schema extends z.ZodType>(schema: Schema, description: stri
 }
 
 /** Any other status. */
-export const problem: { description: string; content: { 'application/problem+json': { schema: z.ZodType<ProblemBody> } } } = {
+export const problem: {
+  description: string;
+  content: { 'application/problem+json': { schema: z.ZodType<ProblemBody> } };
+} = {
   description: 'A fault',
   content: { 'application/problem+json': { schema: problemSchema } },
 };

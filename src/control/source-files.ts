@@ -15,7 +15,10 @@ const MAX_FILES = 10_000;
 const CODE_PATH = 'index.ts';
 
 /** Throws BAD_REQUEST. */
-export function sourceFiles({ files, code, entry }: SubmittedSource): { readonly files: SourceFiles; readonly entry: string } {
+export function sourceFiles({ files, code, entry }: SubmittedSource): {
+  readonly files: SourceFiles;
+  readonly entry: string;
+} {
   if ((files === undefined) === (code === undefined)) throw bad('Send either files or code');
   if (code !== undefined) return fromCode(code, entry ?? CODE_PATH);
   const decoded = new Map(Object.entries(files!).map(([path, content]) => [requirePath(path), decode(path, content)]));
@@ -51,7 +54,8 @@ function decode(path: string, content: string | { readonly base64: string }): Ui
   if (typeof content === 'string') return Buffer.from(content);
   const bytes = Buffer.from(content.base64, 'base64');
   // Node's decoder skips what it doesn't know; a file must not lose bytes on the way.
-  if (bytes.toString('base64') !== content.base64) throw bad(`files: the base64 of ${shown(path)} is not valid (padding included)`);
+  if (bytes.toString('base64') !== content.base64)
+    throw bad(`files: the base64 of ${shown(path)} is not valid (padding included)`);
   return bytes;
 }
 

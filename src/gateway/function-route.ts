@@ -6,7 +6,7 @@ import type { Invoker, LogSink } from '../core/invocation.ts';
 import { announcesTooMuch, hasBody, readBody } from './body.ts';
 import { requestHeaders } from './headers.ts';
 import { bodyTooLarge, HttpCall, type HttpCallOwner } from './http-call.ts';
-import type { InvocationIds } from './invocation-ids.ts';
+import type { OnRequest } from './gateway.ts';
 import type { Origins } from './origin.ts';
 import { sendFault } from './reply.ts';
 import type { Routes } from './routes.ts';
@@ -19,9 +19,8 @@ export interface FunctionRouteOptions {
   readonly origins: Origins;
   readonly invoker: Invoker;
   readonly logs: LogSink;
-  readonly ids: InvocationIds;
-  /** One line for each request that ended. */
-  onRequest(request: { method: string; url: string }, status: number, startedMs: number, note: string | null): void;
+  nextId(): string;
+  readonly onRequest: OnRequest;
 }
 
 export class FunctionRoute implements HttpCallOwner {
@@ -42,7 +41,7 @@ export class FunctionRoute implements HttpCallOwner {
     const trusted = origins.trusts(request);
     const call = new HttpCall(
       this,
-      this.#options.ids.next(),
+      this.#options.nextId(),
       version,
       request,
       response,
@@ -58,7 +57,7 @@ export class FunctionRoute implements HttpCallOwner {
     const { logs, onRequest } = this.#options;
     if (fault === null) return onRequest(call, status, call.startedMs, null);
     if (fault.code !== 'CANCELLED') logs.write(call.version, call.id, { level: 'error', message: `${fault.code}: ${fault.details.stack ?? fault.message}`, timeMs: Date.now() });
-    onRequest(call, status, call.startedMs, `${fault.code} ${call.version.key}: ${fault.message}`);
+    onRequest(call, status, call.startedMs, `${fault.code} ${call.version.key}`);
   }
 
   #start(call: HttpCall, request: IncomingMessage): void {

@@ -8,6 +8,9 @@ import { FUNCTION_PREFIX, FunctionRoute, type FunctionRouteOptions } from './fun
 import type { Origins } from './origin.ts';
 import { sendFault, sendJson } from './reply.ts';
 
+/** Told of every request that was answered, for the log. `note` is what went wrong. */
+export type OnRequest = (request: { readonly method: string; readonly url: string }, status: number, startedMs: number, note: string | null) => void;
+
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
 
 export interface GatewayOptions {

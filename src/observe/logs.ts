@@ -166,7 +166,12 @@ class FunctionLogs implements Logs {
     }
   }
 
-  #keep(version: FunctionVersion, stream: Stream, invocation: string | null, { level, message, timeMs }: LogEntry): void {
+  #keep(
+    version: FunctionVersion,
+    stream: Stream,
+    invocation: string | null,
+    { level, message, timeMs }: LogEntry,
+  ): void {
     this.#stdout.line(`[Function] ${version.key} ${invocation ?? '-'} ${level}: ${message}`);
     // What ran once has no name to read its lines by; its caller gets them with the result.
     if (version.ephemeral) return;

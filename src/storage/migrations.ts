@@ -86,8 +86,12 @@ async function createFunctions(db: Kysely<unknown>): Promise<void> {
     .addColumn('code', 'blob', (c) => c.notNull())
     .addColumn('cache', 'blob')
     .addPrimaryKeyConstraint('artifacts_pk', ['tenant', 'name', 'number'])
-    .addForeignKeyConstraint('artifacts_version_fk', ['tenant', 'name', 'number'], 'versions', ['tenant', 'name', 'number'], (c) =>
-      c.onDelete('cascade'),
+    .addForeignKeyConstraint(
+      'artifacts_version_fk',
+      ['tenant', 'name', 'number'],
+      'versions',
+      ['tenant', 'name', 'number'],
+      (c) => c.onDelete('cascade'),
     )
     .execute();
   await db.schema
@@ -98,8 +102,12 @@ async function createFunctions(db: Kysely<unknown>): Promise<void> {
     .addColumn('path', 'text', (c) => c.notNull())
     .addColumn('content', 'blob', (c) => c.notNull())
     .addPrimaryKeyConstraint('sources_pk', ['tenant', 'name', 'number', 'path'])
-    .addForeignKeyConstraint('sources_version_fk', ['tenant', 'name', 'number'], 'versions', ['tenant', 'name', 'number'], (c) =>
-      c.onDelete('cascade'),
+    .addForeignKeyConstraint(
+      'sources_version_fk',
+      ['tenant', 'name', 'number'],
+      'versions',
+      ['tenant', 'name', 'number'],
+      (c) => c.onDelete('cascade'),
     )
     .execute();
 }

@@ -31,7 +31,10 @@ export function createSqlStorage(main: Kysely<MainSchema>, logs: Kysely<LogSchem
     appendLogs: (lines) => appendLogs(logs, lines),
     readLogs: (query) => readLogs(logs, query),
     async lastLogId() {
-      const { id } = await logs.selectFrom('logs').select((e) => e.fn.max('id').as('id')).executeTakeFirstOrThrow();
+      const { id } = await logs
+        .selectFrom('logs')
+        .select((e) => e.fn.max('id').as('id'))
+        .executeTakeFirstOrThrow();
       return Number(id ?? 0);
     },
     pruneLogs: (retention) => pruneLogs(logs, retention),
@@ -41,7 +44,11 @@ export function createSqlStorage(main: Kysely<MainSchema>, logs: Kysely<LogSchem
   };
 }
 
-async function deployVersion(trx: Transaction<MainSchema>, version: NewVersion, files: SourceFiles): Promise<FunctionVersion> {
+async function deployVersion(
+  trx: Transaction<MainSchema>,
+  version: NewVersion,
+  files: SourceFiles,
+): Promise<FunctionVersion> {
   const { tenant, name, artifact } = version;
   const now = Date.now();
   const { last_number: number } = await trx
@@ -52,13 +59,22 @@ async function deployVersion(trx: Transaction<MainSchema>, version: NewVersion, 
         last_number: e('functions.last_number', '+', 1),
         live_number: e('functions.last_number', '+', 1),
         // A name that comes back after it was deleted begins anew.
-        created_ms: e.fn.coalesce(e.case().when('functions.live_number', 'is not', null).then(e.ref('functions.created_ms')).end(), e.val(now)),
+        created_ms: e.fn.coalesce(
+          e.case().when('functions.live_number', 'is not', null).then(e.ref('functions.created_ms')).end(),
+          e.val(now),
+        ),
       })),
     )
     .returning('last_number')
     .executeTakeFirstOrThrow();
-  await trx.insertInto('versions').values({ ...versionRow(version), number, deployed_ms: now }).execute();
-  await trx.insertInto('artifacts').values({ tenant, name, number, code: artifact.code, cache: artifact.cache }).execute();
+  await trx
+    .insertInto('versions')
+    .values({ ...versionRow(version), number, deployed_ms: now })
+    .execute();
+  await trx
+    .insertInto('artifacts')
+    .values({ tenant, name, number, code: artifact.code, cache: artifact.cache })
+    .execute();
   for (const [path, content] of files) {
     await trx.insertInto('sources').values({ tenant, name, number, path, content }).execute();
   }
@@ -116,7 +132,10 @@ async function deleteFunction(trx: Transaction<MainSchema>, tenant: string, name
 
 async function appendLogs(db: Kysely<LogSchema>, lines: readonly LogLine[]): Promise<void> {
   for (let start = 0; start < lines.length; start += APPEND_STEP) {
-    await db.insertInto('logs').values(lines.slice(start, start + APPEND_STEP).map(logRow)).execute();
+    await db
+      .insertInto('logs')
+      .values(lines.slice(start, start + APPEND_STEP).map(logRow))
+      .execute();
   }
 }
 
@@ -135,9 +154,15 @@ async function pruneLogs(db: Kysely<LogSchema>, { beforeMs, maxLines }: LogReten
     .having((e) => e.fn.countAll(), '>', maxLines)
     .execute();
   for (const { tenant, name } of crowded) {
-    const newestToGo = await logsOf(db, tenant, name).orderBy('id', 'desc').offset(maxLines).limit(1).executeTakeFirst();
+    const newestToGo = await logsOf(db, tenant, name)
+      .orderBy('id', 'desc')
+      .offset(maxLines)
+      .limit(1)
+      .executeTakeFirst();
     if (newestToGo === undefined) continue;
-    gone += await deleteLogs(db, (query) => query.where('tenant', '=', tenant).where('name', '=', name).where('id', '<=', newestToGo.id));
+    gone += await deleteLogs(db, (query) =>
+      query.where('tenant', '=', tenant).where('name', '=', name).where('id', '<=', newestToGo.id),
+    );
   }
   return gone;
 }
@@ -151,8 +176,11 @@ async function deleteLogs(
   db: Kysely<LogSchema>,
   which: (query: ReturnType<typeof selectIds>) => ReturnType<typeof selectIds>,
 ): Promise<number> {
-  for (let gone = 0; ; ) {
-    const { numDeletedRows } = await db.deleteFrom('logs').where('id', 'in', which(selectIds(db)).limit(PRUNE_STEP)).executeTakeFirst();
+  for (let gone = 0; ;) {
+    const { numDeletedRows } = await db
+      .deleteFrom('logs')
+      .where('id', 'in', which(selectIds(db)).limit(PRUNE_STEP))
+      .executeTakeFirst();
     gone += Number(numDeletedRows);
     if (numDeletedRows < BigInt(PRUNE_STEP)) return gone;
     await setImmediate();

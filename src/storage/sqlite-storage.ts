@@ -30,7 +30,11 @@ export async function openSqliteStorage(dataDir: string): Promise<Storage> {
   }
 }
 
-async function openMigrated<Schema>(path: string, durability: Durability, migrations: Migrations): Promise<Kysely<Schema>> {
+async function openMigrated<Schema>(
+  path: string,
+  durability: Durability,
+  migrations: Migrations,
+): Promise<Kysely<Schema>> {
   let db: Kysely<Schema> | undefined;
   try {
     db = openSqlite<Schema>(path, durability);

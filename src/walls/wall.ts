@@ -22,17 +22,28 @@ export type WallGuarantee =
   | 'capabilities' // none, and no way to gain any
   | 'session'; // dies with the host, has no terminal
 
+/** What both walls of namespaces hold. */
+export const ALL_GUARANTEES: readonly WallGuarantee[] = [
+  ...(['user', 'pid', 'network', 'mount', 'ipc', 'uts', 'cgroup', 'capabilities', 'session'] as const),
+];
+
 export interface WalledCommand {
-  /** A bundled script on the host; it is visible inside, read-only. */
+  /** A bundled script on the host; it is visible inside as `/cordon/<basename>`, read-only. */
   readonly script: string;
   /** Flags for node itself (V8's among them). */
   readonly nodeFlags: readonly string[];
   readonly args: readonly string[];
-  /** Files and folders to show inside, read-only, each at its own path unless `inside` says another. */
+  /**
+   * Files and folders to show inside, read-only, each at its own path unless `inside` says another. Where the host runs
+   * as root, they and the script must be readable by every user: inside there is no root.
+   */
   readonly files: readonly { readonly host: string; readonly inside?: string }[];
   /** Size of a private writable /tmp; 0 gives none. */
   readonly scratchBytes: number;
-  /** The whole environment inside; nothing of the host's is inherited. */
+  /**
+   * The whole environment inside; nothing of the host's is inherited. Other users of the host can read it in the list of
+   * processes: secrets go through the channel.
+   */
   readonly env: Readonly<Record<string, string>>;
 }
 

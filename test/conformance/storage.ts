@@ -43,7 +43,17 @@ export function newVersion(changes: Partial<NewVersion> = {}): NewVersion {
 }
 
 export function logLine(id: number, changes: Partial<LogLine> = {}): LogLine {
-  return { id, tenant: 'acme', name: 'hello', version: 1, invocation: 'i1', level: 'info', message: `line ${id}`, timeMs: 1000 + id, ...changes };
+  return {
+    id,
+    tenant: 'acme',
+    name: 'hello',
+    version: 1,
+    invocation: 'i1',
+    level: 'info',
+    message: `line ${id}`,
+    timeMs: 1000 + id,
+    ...changes,
+  };
 }
 
 const FILES: SourceFiles = new Map([
@@ -124,7 +134,10 @@ export function storageConformance(engine: StorageEngine): void {
       for (const name of ['b', 'a']) await storage.deployVersion(newVersion({ name }), FILES);
       await storage.deployVersion(newVersion({ tenant: 'rival', name: 'c' }), FILES);
       const records = await storage.functionsOf('acme');
-      assert.deepEqual(records.map(({ name }) => name), ['a', 'b']);
+      assert.deepEqual(
+        records.map(({ name }) => name),
+        ['a', 'b'],
+      );
       assert.deepEqual(records[0]?.envNames, ['B', 'KEY']);
       assert.ok(!JSON.stringify(records).includes('välue'));
       assert.equal(await storage.functionOf('acme', 'c'), null);
@@ -146,7 +159,9 @@ export function storageConformance(engine: StorageEngine): void {
 
     test('lines come back as they were: the newest without a cursor, the following with one, in order', async (t) => {
       const storage = await open(t);
-      const lines = Array.from({ length: 600 }, (_, i) => logLine(i + 1, { invocation: i === 0 ? null : 'i', level: 'error' }));
+      const lines = Array.from({ length: 600 }, (_, i) =>
+        logLine(i + 1, { invocation: i === 0 ? null : 'i', level: 'error' }),
+      );
       await storage.appendLogs(lines);
       await storage.appendLogs([]);
       const read = async (afterId: number | null, limit: number): Promise<LogLine[]> =>
@@ -164,29 +179,38 @@ export function storageConformance(engine: StorageEngine): void {
       await storage.appendLogs([logLine(5001, { name: 'quiet', timeMs: 3 })]);
       assert.equal(await storage.pruneLogs({ beforeMs: 2, maxLines: 4 }), 4996);
       const left = await storage.readLogs({ tenant: 'acme', name: 'hello', afterId: 0, limit: 99 });
-      assert.deepEqual(left.map(({ id }) => id), [4997, 4998, 4999, 5000]);
+      assert.deepEqual(
+        left.map(({ id }) => id),
+        [4997, 4998, 4999, 5000],
+      );
       assert.equal((await storage.readLogs({ tenant: 'acme', name: 'quiet', afterId: 0, limit: 99 })).length, 1);
     });
 
-    test('what was acknowledged is there after a kill -9, and the storage opens again', { timeout: 30_000 }, async (t) => {
-      const dataDir = temporaryFolder(t);
-      const writer = spawn(process.execPath, [WRITER, engine.module.href, dataDir], { stdio: ['ignore', 'pipe', 'inherit'] });
-      t.after(() => writer.kill('SIGKILL'));
-      let acknowledged = 0;
-      for await (const line of createInterface({ input: writer.stdout })) {
-        acknowledged = Number(line);
-        if (acknowledged === 40) break;
-      }
-      const second = openAt(dataDir);
-      await assert.rejects(second, (error) => error instanceof StorageError && /another Cordon/.test(error.message));
-      writer.kill('SIGKILL');
-      await once(writer, 'exit');
-      const storage = await open(t, dataDir);
-      const [live] = await storage.liveVersions();
-      assert.ok(live !== undefined && live.number >= acknowledged, `${live?.number} of ${acknowledged}`);
-      assert.equal((await storage.sourcesOf('acme', 'hello', live.number)).size, 1);
-      assert.ok((await storage.lastLogId()) >= acknowledged);
-    });
+    test(
+      'what was acknowledged is there after a kill -9, and the storage opens again',
+      { timeout: 30_000 },
+      async (t) => {
+        const dataDir = temporaryFolder(t);
+        const writer = spawn(process.execPath, [WRITER, engine.module.href, dataDir], {
+          stdio: ['ignore', 'pipe', 'inherit'],
+        });
+        t.after(() => writer.kill('SIGKILL'));
+        let acknowledged = 0;
+        for await (const line of createInterface({ input: writer.stdout })) {
+          acknowledged = Number(line);
+          if (acknowledged === 40) break;
+        }
+        const second = openAt(dataDir);
+        await assert.rejects(second, (error) => error instanceof StorageError && /another Cordon/.test(error.message));
+        writer.kill('SIGKILL');
+        await once(writer, 'exit');
+        const storage = await open(t, dataDir);
+        const [live] = await storage.liveVersions();
+        assert.ok(live !== undefined && live.number >= acknowledged, `${live?.number} of ${acknowledged}`);
+        assert.equal((await storage.sourcesOf('acme', 'hello', live.number)).size, 1);
+        assert.ok((await storage.lastLogId()) >= acknowledged);
+      },
+    );
   });
 }
 

@@ -3,7 +3,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
-import { ConfigError, SETTINGS, environmentWithDotenv, isLoopback, loadClientConfig, loadConfig } from '../../src/config.ts';
+import {
+  ConfigError,
+  SETTINGS,
+  environmentWithDotenv,
+  isLoopback,
+  loadClientConfig,
+  loadConfig,
+} from '../../src/config.ts';
 import type { CordonOptions } from '../../src/config.ts';
 
 test('without options and environment every setting has its documented default', () => {
@@ -47,7 +54,10 @@ test('a bad value stops start-up with a sentence that names it, what was found a
     [{ PORT: '0x10' }, /PORT/],
     [{ HOST: '127.0.0.1:80' }, /HOST is/],
     [{ HOST: '127.1' }, /HOST is/],
-    [{ FUNCTION_TIMEOUT_SECONDS: '301' }, /FUNCTION_TIMEOUT_SECONDS is "301", but it must be from 1 to 300 seconds \(.+\)/],
+    [
+      { FUNCTION_TIMEOUT_SECONDS: '301' },
+      /FUNCTION_TIMEOUT_SECONDS is "301", but it must be from 1 to 300 seconds \(.+\)/,
+    ],
     [{ FUNCTION_TIMEOUT_SECONDS: '0' }, /FUNCTION_TIMEOUT_SECONDS/],
     [{ CORDON_UID_RANGE: '0-10' }, /CORDON_UID_RANGE is "0-10"/],
     [{ CORDON_UID_RANGE: '5000-4000' }, /CORDON_UID_RANGE/],
@@ -64,7 +74,11 @@ test('a bad value stops start-up with a sentence that names it, what was found a
     [{ PORT: '80', CORDON_ADMIN_PORT: '80' }, /must differ from PORT/],
   ];
   for (const [env, message] of sentences) {
-    assert.throws(() => loadConfig({}, env), (error) => error instanceof ConfigError && message.test(error.message), JSON.stringify(env));
+    assert.throws(
+      () => loadConfig({}, env),
+      (error) => error instanceof ConfigError && message.test(error.message),
+      JSON.stringify(env),
+    );
   }
 });
 
@@ -118,7 +132,10 @@ test('the real environment wins over .env', (t) => {
 test('a client takes its port and token from .env, but never the address that the token goes to', (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'cordon-config-'));
   t.after(() => rmSync(directory, { recursive: true }));
-  writeFileSync(join(directory, '.env'), 'PORT=4000\nCORDON_ADMIN_TOKEN=0123456789abcdef\nCORDON_URL=https://thief.example\n');
+  writeFileSync(
+    join(directory, '.env'),
+    'PORT=4000\nCORDON_ADMIN_TOKEN=0123456789abcdef\nCORDON_URL=https://thief.example\n',
+  );
   assert.deepEqual(
     { ...loadClientConfig(directory, {}) },
     { url: 'http://127.0.0.1:4000', adminToken: '0123456789abcdef', dataDir: resolve('.cordon') },

@@ -50,6 +50,9 @@ const INLINE_UNITS = 16 * 1024;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 const DRAIN = { result: { copy: true } } as const;
 
+/** What may cross into the isolate beside the list of messages. */
+type GuestArgument = string | ivm.Copy<ArrayBuffer>;
+
 export class IsolateSandbox {
   readonly id: number;
   readonly #owner: SandboxOwner;
@@ -58,7 +61,7 @@ export class IsolateSandbox {
   readonly #timers = new Map<number, NodeJS.Timeout>();
   readonly #progress = new Int32Array(new SharedArrayBuffer(8));
   #inbox: string[] = [];
-  #arguments: unknown[] = [];
+  #arguments: GuestArgument[] = [];
   #ready: ReadyIsolate | null = null;
   /** When the turn in flight began; 0 between turns. */
   #turnSinceMs = 0;
@@ -345,7 +348,7 @@ export class IsolateSandbox {
 const timeoutMessage = (call: ExecutorCall): string => `Execution timed out after ${call.timeoutMs / 1000}s`;
 
 /** Bytes for the isolate's own: copied once here, then handed over without another copy. */
-function transferred(bytes: Uint8Array): unknown {
+function transferred(bytes: Uint8Array): GuestArgument {
   const own = new Uint8Array(bytes.length);
   own.set(bytes);
   return new ivm.ExternalCopy(own.buffer, { transferOut: true }).copyInto({ transferIn: true, release: true });

@@ -34,6 +34,8 @@ export interface HandlerSpec {
   readonly env: Readonly<Record<string, string>>;
   readonly functionName: string;
   readonly memoryMb: number;
+  /** Largest body of a `value` reply, which is read whole. */
+  readonly responseBytes: number;
 }
 
 /** What user code registered by calling a global while it loaded (`Deno.serve`, `addEventListener('fetch')`). */

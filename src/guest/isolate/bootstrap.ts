@@ -29,6 +29,7 @@ type Handler = (incoming: Incoming) => Promise<Outgoing> | Outgoing;
 /** Code that was not built: a function body, called with `module`, `exports` and `ctx`. */
 type Body = (module: { exports: unknown }, exports: unknown, ctx: unknown) => unknown;
 
+const NativePromise = Promise;
 const { parse, stringify } = JSON;
 const { now } = Date;
 const startedMs = now();
@@ -117,7 +118,7 @@ function handle(call: GuestCall): void {
   if (handler === null) return fail(call, loadFault ?? ['LOAD_FAILED', 'The code did not finish loading', null]);
   try {
     const outgoing = handler(call);
-    if (isPromise(outgoing)) then(outgoing, (value) => answer(call, value as Outgoing), (error) => failWith(call, error));
+    if (outgoing instanceof NativePromise) then(outgoing, (value) => answer(call, value as Outgoing), (error) => failWith(call, error));
     else answer(call, outgoing);
   } catch (error) {
     failWith(call, error);
@@ -216,7 +217,7 @@ function load(specText: string, seedBytes: ArrayBuffer, progress: ArrayBuffer): 
   spec = parse(specText) as LoadSpec;
   seed = new Uint8Array(seedBytes);
   shareProgress(new Int32Array(progress));
-  registered = installHandlerGlobals(globalThis, spec.env);
+  registered = installHandlerGlobals(globalThis, spec.env, currentCall);
 }
 
 /**
@@ -227,7 +228,7 @@ function start(kind: 'script' | 'module' | 'body' | 'failed' | 'unparsed', value
   try {
     if (kind === 'failed' || kind === 'unparsed') loadFault = [kind === 'failed' ? 'LOAD_FAILED' : 'COMPILE_FAILED', value as string, null];
     else if (kind === 'body') handler = bodyHandler(value as Body);
-    else handler = resolveHandler(kind === 'script' ? (value as () => unknown)() : value, registered, spec, web);
+    else handler = resolveHandler(kind === 'script' ? (value as () => unknown)() : value, registered, spec);
   } catch (error) {
     loadFault = faultOf(error, 'LOAD_FAILED');
   }
@@ -240,10 +241,10 @@ function bodyHandler(body: Body): Handler {
     const module = { exports: {} as unknown };
     const run = (ctx: unknown): unknown =>
       then(body(module, module.exports, ctx), (value) => {
-        if (value === undefined) exported = resolveHandler(module.exports, registered, spec, web);
+        if (value === undefined) exported = resolveHandler(module.exports, registered, spec);
         return value;
       }, rethrow);
-    const script = resolveHandler({ default: run }, registered, { ...spec, kind: 'script' }, web);
+    const script = resolveHandler({ default: run }, registered, { ...spec, kind: 'script' });
     return then(script(incoming), (outgoing) => (exported === null ? outgoing : exported(incoming)), rethrow) as Promise<Outgoing>;
   };
 }

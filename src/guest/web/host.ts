@@ -13,9 +13,26 @@ export interface WebHost {
   /** 32 bytes of the host's randomness, new for each sandbox, from which the generator is seeded. */
   seed(): Uint8Array;
   /** The service behind fetch(); rejects with a TypeError whose cause has a `code`. */
-  fetch(request: { method: string; url: string; headers: string[]; body: string | Uint8Array | null }, signal: unknown): Promise<unknown>;
+  fetch(request: FetchCall, signal: unknown): Promise<FetchReply>;
   /** Milliseconds since the sandbox began, coarse on purpose. */
   nowMs(): number;
   /** An error nobody caught. */
   reportError(error: unknown): void;
+}
+
+export interface FetchCall {
+  method: string;
+  url: string;
+  /** Name, value, name, value … */
+  headers: string[];
+  body: string | Uint8Array | null;
+}
+
+export interface FetchReply {
+  readonly status: number;
+  readonly statusText: string;
+  /** Of the last hop. */
+  readonly url: string;
+  readonly headers: readonly string[];
+  readonly body: string | Uint8Array | ReadableStream | null;
 }

@@ -25,18 +25,21 @@ export const Uint8Array: Uint8ArrayConstructor = globalThis.Uint8Array;
 export const ArrayBuffer: ArrayBufferConstructor = globalThis.ArrayBuffer;
 export const Promise: PromiseConstructor = globalThis.Promise;
 export const toText: (value: unknown) => string = globalThis.String;
+export const captureStack: (target: object, upTo: unknown) => void = (Error as never as { captureStackTrace: never }).captureStackTrace;
 export const toNumber: (value: unknown) => number = globalThis.Number;
 
-export const { parse, stringify }: Pick<JSON, 'parse' | 'stringify'> = JSON;
-export const { isArray }: Pick<ArrayConstructor, 'isArray'> = Array;
-export const { isView }: Pick<ArrayBufferConstructor, 'isView'> = globalThis.ArrayBuffer;
-export const { isInteger }: Pick<NumberConstructor, 'isInteger'> = Number;
-export const { min, max }: Pick<Math, 'min' | 'max'> = Math;
-export const { now }: Pick<DateConstructor, 'now'> = Date;
-export const { freeze, getPrototypeOf, getOwnPropertyDescriptor, hasOwn }: Pick<
-  ObjectConstructor,
-  'freeze' | 'getPrototypeOf' | 'getOwnPropertyDescriptor' | 'hasOwn'
-> = Object;
+export const parse: typeof JSON.parse = JSON.parse;
+export const stringify: typeof JSON.stringify = JSON.stringify;
+export const isArray: typeof Array.isArray = Array.isArray;
+export const isView: typeof ArrayBuffer.isView = globalThis.ArrayBuffer.isView;
+export const isInteger: typeof Number.isInteger = Number.isInteger;
+export const min: typeof Math.min = Math.min;
+export const max: typeof Math.max = Math.max;
+export const now: typeof Date.now = Date.now;
+export const freeze: typeof Object.freeze = Object.freeze;
+export const getPrototypeOf: typeof Object.getPrototypeOf = Object.getPrototypeOf;
+export const getOwnPropertyDescriptor: typeof Object.getOwnPropertyDescriptor = Object.getOwnPropertyDescriptor;
+export const hasOwn: typeof Object.hasOwn = Object.hasOwn;
 export const keysOf: (value: object) => string[] = Object.keys;
 
 const defineProperty = Object.defineProperty as (target: object, key: PropertyKey, descriptor: object) => object;
@@ -94,7 +97,7 @@ export const setBytes: (self: Uint8Array, from: ArrayLike<number>, offset?: numb
   globalThis.Uint8Array.prototype.set,
 );
 export const toBase64: (self: Uint8Array) => string = uncurry(globalThis.Uint8Array.prototype.toBase64) as never;
-export const { fromBase64 }: Pick<Uint8ArrayConstructor, 'fromBase64'> = globalThis.Uint8Array;
+const { fromBase64 } = globalThis.Uint8Array;
 export const bytesOfBase64 = (text: string): Uint8Array => apply(fromBase64, Uint8Array, [text]) as Uint8Array;
 
 /** The bytes of a buffer or view, shared with it; null for anything else. */

@@ -12,11 +12,26 @@ test('no header is anonymous', () => {
 });
 
 test('both schemes are taken, in any case', () => {
-  for (const scheme of ['Token', 'Bearer', 'bearer', 'TOKEN']) assert.equal(authenticate(`${scheme} ${TOKEN}`), OPERATOR);
+  for (const scheme of ['Token', 'Bearer', 'bearer', 'TOKEN'])
+    assert.equal(authenticate(`${scheme} ${TOKEN}`), OPERATOR);
 });
 
 test('anything else is refused, and never anonymous', () => {
-  for (const header of ['', TOKEN, 'Bearer', 'Bearer ', `Basic ${TOKEN}`, `Bearer ${TOKEN}x`, `Bearer ${TOKEN} x`, 'Bearer x', `Bearer ${TOKEN}\n`]) {
-    assert.throws(() => authenticate(header), (error) => error instanceof Fault && error.code === 'UNAUTHORIZED', JSON.stringify(header));
+  for (const header of [
+    '',
+    TOKEN,
+    'Bearer',
+    'Bearer ',
+    `Basic ${TOKEN}`,
+    `Bearer ${TOKEN}x`,
+    `Bearer ${TOKEN} x`,
+    'Bearer x',
+    `Bearer ${TOKEN}\n`,
+  ]) {
+    assert.throws(
+      () => authenticate(header),
+      (error) => error instanceof Fault && error.code === 'UNAUTHORIZED',
+      JSON.stringify(header),
+    );
   }
 });

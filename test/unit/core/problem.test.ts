@@ -29,5 +29,8 @@ test('a stack stays on the server, the issues go out', () => {
 });
 
 test('a missing token names the scheme', () => {
-  assert.equal(problemOf(new Fault('UNAUTHORIZED', 'a token, please')).headers['www-authenticate'], 'Bearer realm="cordon"');
+  assert.equal(
+    problemOf(new Fault('UNAUTHORIZED', 'a token, please')).headers['www-authenticate'],
+    'Bearer realm="cordon"',
+  );
 });

@@ -70,7 +70,10 @@ test('what the ring no longer has comes from the table', async (t) => {
   const { logs } = await start(t, { ringSize: 4 });
   for (let i = 1; i <= 100; i += 1) logs.write(VERSION, null, entry(`line ${i}`));
   const all = await logs.read({ ...HELLO, afterId: 0, limit: 1000 });
-  assert.deepEqual(messages(all), Array.from({ length: 100 }, (_, i) => `line ${i + 1}`));
+  assert.deepEqual(
+    messages(all),
+    Array.from({ length: 100 }, (_, i) => `line ${i + 1}`),
+  );
   assert.deepEqual(messages(await logs.read({ ...HELLO, afterId: 98, limit: 9 })), ['line 99', 'line 100']);
   assert.deepEqual(messages(await logs.read({ ...HELLO, afterId: null, limit: 2 })), ['line 99', 'line 100']);
   assert.deepEqual(await logs.read({ tenant: 'rival', name: 'hello', afterId: 0, limit: 9 }), []);
@@ -96,7 +99,10 @@ test('a follower gets the past and the present without a gap, also when it is sl
     if (seen.length === 1) for (let i = 2; i <= 700; i += 1) logs.write(VERSION, null, entry(String(i)));
     if (seen.length === 700) stop.abort();
   }
-  assert.deepEqual(seen, Array.from({ length: 700 }, (_, i) => String(i + 1)));
+  assert.deepEqual(
+    seen,
+    Array.from({ length: 700 }, (_, i) => String(i + 1)),
+  );
 });
 
 test('a follower without a cursor gets only what is to come, and nothing of another function', async (t) => {

@@ -37,7 +37,10 @@ test('a schema from the future is refused, and left as it was', async (t) => {
 test('a file that is no database is refused with its path', async (t) => {
   const dataDir = temporaryFolder(t);
   writeFileSync(join(dataDir, 'logs.db'), 'hello '.repeat(1000));
-  await assert.rejects(openSqliteStorage(dataDir), (error) => error instanceof StorageError && error.message.includes(join(dataDir, 'logs.db')));
+  await assert.rejects(
+    openSqliteStorage(dataDir),
+    (error) => error instanceof StorageError && error.message.includes(join(dataDir, 'logs.db')),
+  );
 });
 
 test('a second opening in the same process is refused too', async (t) => {

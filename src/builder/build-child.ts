@@ -1,0 +1,156 @@
+/**
+ * BuildChild: one walled process that builds one source. It is started before it is needed, is given its source once,
+ * and is killed when it has answered, takes too long, or takes too much memory.
+ */
+
+import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Fault } from '../core/faults.ts';
+import { MB } from '../core/limits.ts';
+import { NODE_FLAGS } from '../lib/v8-flags.ts';
+import type { Wall, WalledProcess } from '../walls/wall.ts';
+import type { BuildRequest } from '../wire/build-messages.ts';
+import { Connection } from '../wire/connection.ts';
+import { FrameType } from '../wire/frames.ts';
+import { ProtocolError } from '../wire/meta.ts';
+import { maxReplyBytes, readReply, type BuildResult } from './build-result.ts';
+import { SCRATCH_BYTES, type BuildSource } from './build-source.ts';
+import { treeMemoryBytes } from './tree-memory.ts';
+
+export interface BuildChildOptions {
+  readonly wall: Wall;
+  /** The bundled child and what it needs to find beside it. */
+  readonly script: string;
+  readonly files: readonly { readonly host: string; readonly inside: string }[];
+  readonly maxBundleBytes: number;
+  readonly timeoutMs: number;
+  readonly memoryBytes: number;
+}
+
+const READY_DEADLINE_MS = 10_000;
+/** An allocation bomb grows by some 50 MB in that time. */
+const MEMORY_POLL_MS = 20;
+const BUILD_STREAM = 1;
+const KEPT_OUTPUT_CHARS = 2048;
+
+export class BuildChild {
+  readonly #options: BuildChildOptions;
+  readonly #process: WalledProcess;
+  readonly #connection: Connection;
+  readonly #projectDir: string;
+  /** What it says first, then what it builds; rejects when it is gone. */
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #reply = Promise.withResolvers<Buffer>();
+  #output = '';
+  #alive = true;
+  #asked = false;
+
+  /** Resolves when it waits for a source. Rejects with INTERNAL when it can't be started, which is never a source's doing. */
+  static async start(options: BuildChildOptions): Promise<BuildChild> {
+    // Inside a wall /tmp is private. Without one the folder is the host's, and has to be removed.
+    const projectDir = join('/tmp', `cordon-build-${randomUUID()}`);
+    const process = await options.wall.start({
+      script: options.script,
+      nodeFlags: NODE_FLAGS,
+      args: [projectDir],
+      files: options.files,
+      scratchBytes: SCRATCH_BYTES,
+      env: {},
+    });
+    const child = new BuildChild(options, process, projectDir);
+    try {
+      await before(READY_DEADLINE_MS, child.#ready.promise, () => new Error(`it was not ready within ${READY_DEADLINE_MS / 1000} s`));
+      return child;
+    } catch (error) {
+      await child.kill();
+      throw new Fault('INTERNAL', `A builder did not start: ${(error as Error).message}. It said: ${child.#output.trim() || 'nothing'}`);
+    }
+  }
+
+  private constructor(options: BuildChildOptions, process: WalledProcess, projectDir: string) {
+    this.#options = options;
+    this.#process = process;
+    this.#projectDir = projectDir;
+    // Whoever waits hears of a failure; nobody may be waiting yet.
+    this.#ready.promise.catch(() => undefined);
+    this.#reply.promise.catch(() => undefined);
+    this.#connection = new Connection(process.channel, {
+      maxFrameBytes: maxReplyBytes(options.maxBundleBytes),
+      onFrame: (type, stream, payload) => this.#receive(type, stream, payload),
+      onClose: (reason) => this.#lose(reason === null ? new Error('its channel closed') : new ProtocolError(reason)),
+    });
+    for (const stream of [process.stdout, process.stderr]) stream.on('data', (chunk: Buffer) => this.#keep(chunk));
+    void process.exited.then(({ code, signal }) => this.#lose(new Error(`it ended with ${signal ?? `code ${code}`}`)));
+  }
+
+  /** False as soon as it is known that it can't build any more. */
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  /** Once. Rejects with a Fault, COMPILE_FAILED where the source was too much for it. */
+  async build(source: BuildSource): Promise<BuildResult> {
+    const { maxBundleBytes, timeoutMs, memoryBytes } = this.#options;
+    const breach = Promise.withResolvers<never>();
+    const watch = setInterval(() => {
+      if (treeMemoryBytes(this.#process.pid) > memoryBytes) breach.reject(new Fault('COMPILE_FAILED', `The build took more than ${memoryBytes / MB} MB of memory`));
+    }, MEMORY_POLL_MS);
+    try {
+      this.#send(source);
+      const late = (): Fault => new Fault('COMPILE_FAILED', `The build took longer than ${timeoutMs / 1000} s`);
+      return readReply(await before(timeoutMs, Promise.race([this.#reply.promise, breach.promise]), late), maxBundleBytes);
+    } catch (error) {
+      if (error instanceof Fault) throw error;
+      throw new Fault('COMPILE_FAILED', `The build ended without a result: ${(error as Error).message}`);
+    } finally {
+      clearInterval(watch);
+    }
+  }
+
+  async kill(): Promise<void> {
+    this.#alive = false;
+    this.#connection.destroy();
+    await this.#process.kill();
+    await rm(this.#projectDir, { recursive: true, force: true });
+  }
+
+  #send({ files, entry, handler }: BuildSource): void {
+    const request: BuildRequest = {
+      entry,
+      handler,
+      maxBundleBytes: this.#options.maxBundleBytes,
+      files: [...files].map(([path, content]) => [path, content.length]),
+    };
+    this.#asked = true;
+    this.#connection.sendMeta(FrameType.CALL, BUILD_STREAM, JSON.stringify(request), Buffer.concat([...files.values()]));
+  }
+
+  #receive(type: number, stream: number, payload: Buffer): void {
+    if (type === FrameType.READY && !this.#asked) return this.#ready.resolve();
+    if (type === FrameType.REPLY && stream === BUILD_STREAM && this.#asked) return this.#reply.resolve(payload);
+    this.#lose(new ProtocolError(`frame ${type} came at a time when it may not`));
+    this.#connection.destroy();
+  }
+
+  #lose(error: Error): void {
+    this.#alive = false;
+    this.#ready.reject(error);
+    this.#reply.reject(error);
+  }
+
+  #keep(chunk: Buffer): void {
+    if (this.#output.length < KEPT_OUTPUT_CHARS) this.#output += chunk.toString('utf8', 0, KEPT_OUTPUT_CHARS);
+  }
+}
+
+/** The promise's outcome, or `late()` thrown when that takes too long. */
+async function before<T>(timeoutMs: number, promise: Promise<T>, late: () => Error): Promise<T> {
+  const timer = Promise.withResolvers<never>();
+  const timeout = setTimeout(() => timer.reject(late()), timeoutMs);
+  try {
+    return await Promise.race([promise, timer.promise]);
+  } finally {
+    clearTimeout(timeout);
+  }
+}

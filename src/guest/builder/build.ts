@@ -1,0 +1,56 @@
+/** Build: from sources to the one script (or module) that a sandbox loads, with its code cache and its source map. */
+
+import * as esbuild from 'esbuild';
+import type { BuildRequest } from '../../wire/build-messages.ts';
+import { bundle, type Bundle } from './bundle.ts';
+import { compile } from './compile.ts';
+import { describeErrors, describeSyntaxError, warningLines, type Diagnosis } from './diagnosis.ts';
+import { Project } from './project.ts';
+
+export type BuildOutcome =
+  | {
+      readonly kind: 'built';
+      readonly format: 'script' | 'module';
+      readonly code: Uint8Array;
+      readonly cache: Uint8Array | null;
+      readonly sourceMap: Uint8Array | null;
+      readonly warnings: readonly string[];
+    }
+  | { readonly kind: 'oversized'; readonly codeBytes: number }
+  | ({ readonly kind: 'failed' } & Diagnosis);
+
+/** Never rejects: whatever goes wrong is the source's doing, or is reported as if it were. */
+export async function build(dir: string, request: BuildRequest, contents: Uint8Array): Promise<BuildOutcome> {
+  const project = new Project(dir, request, contents);
+  try {
+    project.write();
+    return finish(project, await bundle(project), request.maxBundleBytes);
+  } catch (error) {
+    return { kind: 'failed', ...diagnose(error, project) };
+  }
+}
+
+/** Starts esbuild's own process and has Node compile its client, before a source comes. */
+export async function warmUp(): Promise<void> {
+  await esbuild.transform('export default 1', { loader: 'ts' });
+}
+
+function finish(project: Project, { format, code, sourceMap, warnings }: Bundle, maxBundleBytes: number): BuildOutcome {
+  if (code.length > maxBundleBytes) return { kind: 'oversized', codeBytes: code.length };
+  let cache: Uint8Array | null = null;
+  if (format === 'script') {
+    try {
+      cache = compile(code);
+    } catch (error) {
+      return { kind: 'failed', ...describeSyntaxError(error, sourceMap, project) };
+    }
+  }
+  return { kind: 'built', format, code, cache, sourceMap, warnings: warningLines(warnings, project) };
+}
+
+function diagnose(error: unknown, project: Project): Diagnosis {
+  const errors = (error as Partial<esbuild.BuildFailure>).errors;
+  if (errors !== undefined && errors.length > 0) return describeErrors(errors, project);
+  const [reason] = (error as Error).message.split('\n', 1);
+  return { message: `The bundler could not cope with this source: ${reason}`, issues: [] };
+}

@@ -1,0 +1,33 @@
+/**
+ * Compile: V8's own opinion of a bundle, and the eager code cache of a large one. The code is parsed, never run.
+ *
+ * An executor takes the cache only from the same V8 under the same flags, without a start-up snapshot; the host starts
+ * this process so.
+ */
+
+import { setFlagsFromString } from 'node:v8';
+import { Script } from 'node:vm';
+
+/** The name of the bundle in its errors. */
+export const BUNDLE_FILE = 'function.js';
+
+/** Below this size a cache saves less than handing it over costs. */
+const MIN_CACHED_BYTES = 16 * 1024;
+
+/** Throws V8's SyntaxError, or a RangeError for code that is nested too deeply. Returns null where no cache is worth it. */
+export function compile(code: Uint8Array): Uint8Array | null {
+  const text = Buffer.from(code.buffer, code.byteOffset, code.length).toString('utf8');
+  if (code.length < MIN_CACHED_BYTES) {
+    new Script(text, { filename: BUNDLE_FILE });
+    return null;
+  }
+  setFlagsFromString('--no-lazy');
+  try {
+    const script = new Script(text, { filename: BUNDLE_FILE });
+    // The flags are part of the cache: they have to be the executors' again when it is written.
+    setFlagsFromString('--lazy');
+    return script.createCachedData();
+  } finally {
+    setFlagsFromString('--lazy');
+  }
+}

@@ -1,0 +1,112 @@
+/** The arguments of `handler(event, context)` and of a script body, made of one invocation. */
+
+import { readAll } from '../web/body.ts';
+import { chain } from '../web/engine.ts';
+import * as modules from '../web/modules.ts';
+import { dictionary, isArrayBuffer, parse, put, toBase64, toLowerCase, toText, Uint8Array } from '../web/primordials.ts';
+import { sentRequestOf } from './request.ts';
+import type { HandlerSpec, Incoming } from './incoming.ts';
+import { pathOf, queryOf } from './query.ts';
+
+/** A body as an event has it. */
+interface Data {
+  readonly value: unknown;
+  readonly isBase64: boolean;
+}
+
+/** Calls `use` with the body, when it is there: at once, unless it is still arriving. */
+export function withData<R>(incoming: Incoming, use: (data: Data) => R): R | Promise<R> {
+  const { body } = incoming;
+  if (typeof body === 'string') return use({ value: jsonOrText(body), isBase64: false });
+  if (body === null) return use({ value: null, isBase64: false });
+  if (isArrayBuffer(body)) return use(dataOfBytes(new Uint8Array(body)));
+  return chain(readAll(body), (bytes) => use(dataOfBytes(bytes)));
+}
+
+/** JSON is parsed, whatever its Content-Type says: most callers forget it. Nothing is null. */
+function jsonOrText(text: string): unknown {
+  if (text === '') return null;
+  try {
+    return parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}
+
+function dataOfBytes(bytes: Uint8Array): Data {
+  const text = modules.encoding().decodeStrictUtf8(bytes);
+  return text === null ? { value: toBase64(bytes), isBase64: true } : { value: jsonOrText(text), isBase64: false };
+}
+
+export function eventOf(incoming: Incoming, { value, isBase64 }: Data): object {
+  const path = pathOf(incoming.url);
+  return {
+    httpMethod: incoming.method,
+    path,
+    rawPath: path,
+    headers: plainHeaders(incoming.headers),
+    queryStringParameters: incoming.query ?? queryOf(incoming.url),
+    body: value,
+    isBase64Encoded: isBase64,
+  };
+}
+
+/** Host and Content-Length are the transport's. */
+function plainHeaders(list: readonly string[]): object {
+  const values = dictionary<string>();
+  const headers = {};
+  for (let i = 0; i < list.length; i += 2) {
+    const name = toLowerCase(list[i] as string);
+    if (name === 'host' || name === 'content-length') continue;
+    const before = values[name];
+    const value = list[i + 1] as string;
+    put(headers, name, (values[name] = before === undefined ? value : `${before}, ${value}`));
+  }
+  return headers;
+}
+
+/** The second argument of `handler`. */
+export function lambdaContextOf(incoming: Incoming, spec: HandlerSpec, env: object): object {
+  return {
+    functionName: spec.functionName,
+    awsRequestId: incoming.invocationId,
+    invocationId: incoming.invocationId,
+    memoryLimitInMB: toText(spec.memoryMb),
+    getRemainingTimeInMillis: () => incoming.remainingMs(),
+    waitUntil: (promise: unknown) => incoming.waitUntil(promise),
+    env,
+  };
+}
+
+/** The second argument of `fetch`'s kin; its function is made when it is read, and can be called without its object. */
+export class InvocationContext {
+  readonly #incoming: Incoming;
+  readonly env: object;
+
+  constructor(incoming: Incoming, env: object) {
+    this.#incoming = incoming;
+    this.env = env;
+  }
+
+  get waitUntil(): (promise: unknown) => void {
+    return (promise) => this.#incoming.waitUntil(promise);
+  }
+
+  /** There is no origin behind a function to pass on to. */
+  passThroughOnException(): void {}
+
+  get invocationId(): string {
+    return this.#incoming.invocationId;
+  }
+}
+
+/** `ctx` of a script body. */
+export function scriptContextOf(incoming: Incoming, data: unknown, env: object): object {
+  return {
+    data,
+    user: { id: null, email: null, roles: [] },
+    request: sentRequestOf(incoming),
+    env,
+    waitUntil: (promise: unknown) => incoming.waitUntil(promise),
+  };
+}

@@ -1,0 +1,94 @@
+/** The globals through which code registers a handler while it loads, and what it expects beside them. */
+
+import { resolved } from '../web/engine.ts';
+import * as modules from '../web/modules.ts';
+import { freeze, hasOwn, hide, isObject, keysOf, push, put, toText, TypeError } from '../web/primordials.ts';
+import type { Incoming, Registered } from './incoming.ts';
+
+type Serve = NonNullable<Registered['serve']>;
+
+/**
+ * Puts `Deno`, `EdgeRuntime`, `env` and the listeners of the global scope on `target`. `currentCall` tells which
+ * invocation the code that runs now belongs to, null where it belongs to none.
+ */
+export function installHandlerGlobals(
+  target: object,
+  given: Readonly<Record<string, string>>,
+  currentCall: () => Pick<Incoming, 'waitUntil'> | null,
+): Registered {
+  const registered: Registered = { serve: null, fetchListeners: [] };
+  const env = frozenCopy(given);
+  hide(target, 'env', env);
+  hide(target, 'Deno', denoOf(env, registered));
+  hide(target, 'EdgeRuntime', freeze({ waitUntil: (promise: unknown) => waitUntilOf(currentCall())(promise) }));
+  installListeners(target, registered);
+  return registered;
+}
+
+/** The function's environment; what one invocation could change, another would see. */
+export function frozenCopy(env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const copy = {};
+  const names = keysOf(env);
+  for (let i = 0; i < names.length; i++) put(copy, names[i] as string, env[names[i] as string]);
+  return freeze(copy);
+}
+
+function denoOf(env: Readonly<Record<string, string>>, registered: Registered): object {
+  return {
+    serve(first: unknown, second?: unknown): object {
+      registered.serve = serveHandlerOf(first, second);
+      return SERVER;
+    },
+    env: {
+      get: (name: unknown) => (hasOwn(env, toText(name)) ? env[toText(name)] : undefined),
+      has: (name: unknown) => hasOwn(env, toText(name)),
+      toObject: () => ({ ...env }),
+    },
+  };
+}
+
+/** Of `serve(handler)`, `serve(options, handler)`, `serve({ handler })`. */
+function serveHandlerOf(first: unknown, second: unknown): Serve {
+  const handler = handlerIn(first) ?? handlerIn(second);
+  if (handler === null) throw new TypeError('Deno.serve() needs a handler');
+  return handler;
+}
+
+function handlerIn(argument: unknown): Serve | null {
+  const handler: unknown = isObject(argument) && typeof argument !== 'function' ? (argument as { handler?: unknown }).handler : argument;
+  return typeof handler === 'function' ? (handler as Serve) : null;
+}
+
+/** There is no listening socket here; what is asked of one answers as if it stood there for good. */
+const SERVER = {
+  addr: { transport: 'tcp', hostname: '0.0.0.0', port: 8000 },
+  finished: new Promise<never>(() => undefined),
+  shutdown: (): Promise<void> => resolved(undefined),
+  ref: (): void => undefined,
+  unref: (): void => undefined,
+};
+
+function waitUntilOf(call: Pick<Incoming, 'waitUntil'> | null): (promise: unknown) => void {
+  if (call === null) throw new TypeError('EdgeRuntime.waitUntil() can be called while a request is handled only');
+  return (promise) => call.waitUntil(promise);
+}
+
+/** Listeners for `fetch` are handlers; the others hear what user code dispatches itself. */
+function installListeners(target: object, registered: Registered): void {
+  let others: { addEventListener: Listen; removeEventListener: Listen; dispatchEvent(event: unknown): boolean } | null = null;
+  const rest = (): NonNullable<typeof others> => (others ??= new (modules.events().EventTarget)());
+  hide(target, 'addEventListener', (type: unknown, listener: unknown, options?: unknown) => {
+    if (type !== 'fetch') return rest().addEventListener(type, listener, options);
+    push(registered.fetchListeners, fetchListenerOf(listener));
+  });
+  hide(target, 'removeEventListener', (type: unknown, listener: unknown, options?: unknown) => rest().removeEventListener(type, listener, options));
+  hide(target, 'dispatchEvent', (event: unknown) => rest().dispatchEvent(event));
+}
+
+type Listen = (type: unknown, listener: unknown, options?: unknown) => void;
+
+function fetchListenerOf(listener: unknown): (event: unknown) => unknown {
+  if (typeof listener === 'function') return listener as (event: unknown) => unknown;
+  if (!isObject(listener)) throw new TypeError("addEventListener('fetch') needs a function");
+  return (event) => (listener as { handleEvent(event: unknown): unknown }).handleEvent(event);
+}

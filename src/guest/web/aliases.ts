@@ -1,0 +1,8 @@
+/** What the bundler resolves to files of ours instead: name → path, relative to this file's folder. Plain data. */
+
+export const GUEST_ALIASES: Readonly<Record<string, string>> = {
+  tr46: './shims/tr46.ts',
+  'webidl-conversions': './shims/webidl-conversions.ts',
+  // whatwg-url loads this for the legacy multi-byte encodings, 170 KB, which a URL cannot ask for here.
+  '@exodus/bytes/encoding.js': './shims/nothing.ts',
+};

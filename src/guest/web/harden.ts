@@ -1,0 +1,116 @@
+/**
+ * harden: takes out of the language what would widen the wall around a sandbox.
+ *
+ * Code from strings or bytes (the engine's own switch against it has no effect here), shared memory and the clocks that
+ * can be made of it, buffers whose growth the engine's memory limit does not count. User code can't get any of it back:
+ * nothing that it can reach holds the originals.
+ */
+
+import { holder } from './array-from-async.ts';
+
+const { apply, construct, defineProperty, setPrototypeOf, getPrototypeOf } = Reflect;
+
+/** Hardens the realm that `target` is the global object of. Call it once, before any user code. */
+export function harden(target: object): void {
+  const realm = target as Record<string, unknown>;
+  removeCodeGeneration(realm);
+  for (const name of ['SharedArrayBuffer', 'Atomics', 'WebAssembly', 'ShadowRealm']) delete realm[name];
+  fixArrayBuffer(realm);
+  hideFrames();
+  coarsenTemporal(realm);
+  define(Array, 'fromAsync', holder.fromAsync);
+}
+
+/**
+ * Every function knows its constructor, and the other kinds' constructors inherit from `Function` itself: all four are
+ * replaced, under the same prototypes, so that `instanceof` and the methods of functions stay as they are.
+ */
+function removeCodeGeneration(realm: Record<string, unknown>): void {
+  // The last code that is made from a string: the bundler would make ordinary functions of these two.
+  const [async, asyncGenerator] = (0, eval)('[async () => {}, async function* () {}]') as [object, object];
+  const blocked = blockedConstructor('Function', Function.prototype);
+  define(realm, 'Function', blocked);
+  setPrototypeOf(blockedConstructor('AsyncFunction', getPrototypeOf(async) as object), blocked);
+  setPrototypeOf(blockedConstructor('AsyncGeneratorFunction', getPrototypeOf(asyncGenerator) as object), blocked);
+  setPrototypeOf(blockedConstructor('GeneratorFunction', getPrototypeOf(function* () {}) as object), blocked);
+  define(realm, 'eval', { eval: (): never => refuse() }.eval);
+}
+
+function blockedConstructor(name: string, prototype: object): object {
+  const blocked = function (): never {
+    return refuse();
+  };
+  defineProperty(blocked, 'name', { value: name });
+  defineProperty(blocked, 'length', { value: 1 });
+  defineProperty(blocked, 'prototype', { value: prototype, writable: false });
+  defineProperty(prototype, 'constructor', { value: blocked });
+  return blocked;
+}
+
+const { EvalError } = globalThis;
+
+function refuse(): never {
+  throw new EvalError('Code generation from strings disallowed');
+}
+
+/** Buffers that can grow reserve memory that nobody counts, so the option that makes them is refused. */
+function fixArrayBuffer(realm: Record<string, unknown>): void {
+  const Native = ArrayBuffer;
+  const { TypeError } = globalThis;
+  const Fixed = function ArrayBuffer(length?: number, options?: { maxByteLength?: unknown } | null): unknown {
+    if (new.target === undefined) throw new TypeError("Constructor ArrayBuffer requires 'new'");
+    if (typeof options === 'object' && options !== null && options.maxByteLength !== undefined) {
+      throw new TypeError('A resizable ArrayBuffer (maxByteLength) cannot be made here');
+    }
+    return construct(Native, [length], new.target);
+  };
+  for (const key of ['isView', Symbol.species] as const) defineProperty(Fixed, key, Object.getOwnPropertyDescriptor(Native, key) as PropertyDescriptor);
+  defineProperty(Fixed, 'length', { value: 1 });
+  defineProperty(Fixed, 'prototype', { value: Native.prototype, writable: false });
+  define(Native.prototype, 'constructor', Fixed);
+  define(realm, 'ArrayBuffer', Fixed);
+}
+
+/** A stack's frames give away the functions and receivers they ran; those two methods answer nothing any more. */
+function hideFrames(): void {
+  const holder = Error as { prepareStackTrace?: unknown };
+  holder.prepareStackTrace = (_error: unknown, frames: unknown) => frames;
+  const frame = (new Error().stack as unknown as object[])[0];
+  delete holder.prepareStackTrace;
+  if (typeof frame !== 'object') return;
+  const methods = getPrototypeOf(frame) as object;
+  for (const name of ['getThis', 'getFunction']) {
+    defineProperty(methods, name, { value: () => undefined, writable: false, configurable: false });
+  }
+}
+
+/** Temporal.Now tells microseconds; here it tells what Date does. */
+function coarsenTemporal(realm: Record<string, unknown>): void {
+  const temporal = realm['Temporal'] as TemporalApi | undefined;
+  if (temporal === undefined) return;
+  const { Now, Instant, ZonedDateTime } = temporal;
+  const { now } = Date;
+  const { fromEpochMilliseconds } = Instant;
+  const { timeZoneId } = Now;
+  const { toZonedDateTimeISO } = Instant.prototype;
+  const { toPlainDateTime, toPlainTime } = ZonedDateTime.prototype;
+  const instant = (): unknown => apply(fromEpochMilliseconds as Callable, Instant, [now()]);
+  const zoned = (zone: unknown): unknown => apply(toZonedDateTimeISO as Callable, instant(), [zone ?? apply(timeZoneId as Callable, Now, [])]);
+  define(Now, 'instant', instant);
+  define(Now, 'zonedDateTimeISO', zoned);
+  define(Now, 'plainDateTimeISO', (zone: unknown) => apply(toPlainDateTime as Callable, zoned(zone), []));
+  define(Now, 'plainTimeISO', (zone: unknown) => apply(toPlainTime as Callable, zoned(zone), []));
+}
+
+type Callable = (...args: unknown[]) => unknown;
+type Methods = Record<string, unknown>;
+
+interface TemporalApi {
+  readonly Now: Methods;
+  readonly Instant: Methods & { readonly prototype: Methods };
+  readonly ZonedDateTime: { readonly prototype: Methods };
+}
+
+function define(target: object, key: PropertyKey, value: unknown): void {
+  defineProperty(target, key, { value, writable: true, enumerable: false, configurable: true });
+}

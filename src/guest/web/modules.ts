@@ -1,0 +1,25 @@
+/**
+ * The parts of the web API that are evaluated at first touch, each once.
+ *
+ * `require` inside a function is what the bundler turns into lazy evaluation: an isolate in which nobody makes a URL
+ * never runs the module that knows URLs. User code may have patched prototypes by then; what these modules hold is
+ * nothing that it could not have by other means.
+ */
+
+const once = <T>(load: () => unknown): (() => T) => {
+  let loaded: T | null = null;
+  return () => (loaded ??= load() as T);
+};
+
+export const streams: () => typeof import('./streams.ts') = once(() => require('./streams.ts'));
+export const url: () => typeof import('./url.ts') = once(() => require('./url.ts'));
+export const encoding: () => typeof import('./encoding.ts') = once(() => require('./encoding.ts'));
+export const events: () => typeof import('./events.ts') = once(() => require('./events.ts'));
+export const abort: () => typeof import('./abort.ts') = once(() => require('./abort.ts'));
+export const domException: () => typeof import('./dom-exception.ts') = once(() => require('./dom-exception.ts'));
+export const console: () => typeof import('./console.ts') = once(() => require('./console.ts'));
+export const crypto: () => typeof import('./crypto.ts') = once(() => require('./crypto.ts'));
+export const base64: () => typeof import('./base64.ts') = once(() => require('./base64.ts'));
+export const cloning: () => typeof import('./structured-clone.ts') = once(() => require('./structured-clone.ts'));
+export const performance: () => typeof import('./performance.ts') = once(() => require('./performance.ts'));
+export const fetching: () => typeof import('./fetch.ts') = once(() => require('./fetch.ts'));

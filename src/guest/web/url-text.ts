@@ -1,0 +1,17 @@
+/** URLs as text: the ones that are in their final form already need no parser, which is most of them. */
+
+import * as modules from './modules.ts';
+import { exec } from './primordials.ts';
+
+/** A name whose last label begins with a letter (else it is a number, and the parser's business), or an IPv4 address. */
+const HOST = String.raw`(?:(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z][a-z0-9]*|(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!:|\/)|(?=[:/]))){4})`;
+const PORT = String.raw`(?::(?:[1-9]\d{3}|[1-5]\d{4}))?`;
+/** No segment that begins with a dot, since `.` and `..` are steps. */
+const PATH = String.raw`(?:\/(?!\.|%2[eE])[A-Za-z0-9\-._~!$&'()*+,;=:@%]*)+`;
+const QUERY = String.raw`(?:\?[A-Za-z0-9\-._~!$&()*+,;=:@/?%]*)?`;
+const CANONICAL = new RegExp(`^https?://${HOST}${PORT}${PATH}${QUERY}$`);
+
+/** The URL as `new URL(text).href` gives it. Throws a TypeError where that does. */
+export function canonicalUrl(text: string): string {
+  return exec(CANONICAL, text) !== null ? text : modules.url().hrefOf(text);
+}

@@ -1,0 +1,92 @@
+/**
+ * Bundles: what crosses a wall is one file, made of our own sources.
+ *
+ * A process behind a wall sees no checkout and no node_modules, and a bare engine knows no import. So each guest entry is
+ * bundled into a cache folder at start; the file's name is the hash of its content, so that hosts that start at the same
+ * time may share the folder, and a file that exists is never rewritten.
+ */
+
+import { createHash, randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type * as Esbuild from 'esbuild';
+
+export interface BundleOptions {
+  /** The beginning of the file's name. */
+  readonly name: string;
+  /** `node`: an ES module for Node. `bare`: a classic script whose value is the entry's default export. */
+  readonly platform: 'node' | 'bare';
+  /** Packages that the far side finds by itself. */
+  readonly external?: readonly string[];
+  /** Module name → absolute path of what takes its place. */
+  readonly alias?: Readonly<Record<string, string>>;
+  /** Whether `await` becomes a generator over Promise.prototype.then; by default on `bare`. */
+  readonly lower?: boolean;
+  /** By default on `bare`. */
+  readonly minify?: boolean;
+}
+
+/** esbuild's names for what {@link BundleOptions.lower} takes away. */
+export const LOWERED_AWAIT: Readonly<Record<string, false>> = {
+  'async-await': false,
+  'async-generator': false,
+  'for-await': false,
+};
+
+/** Resolves to the bundle's path. Rejects with esbuild's own error, which is a bug of ours. */
+export async function bundleGuest(entry: URL | string, cacheDir: string, options: BundleOptions): Promise<string> {
+  const code = await withEsbuild((esbuild) => bundle(esbuild, entry, options));
+  const hash = createHash('sha256').update(code).digest('hex').slice(0, 16);
+  const file = join(cacheDir, `${options.name}-${hash}.${options.platform === 'node' ? 'mjs' : 'js'}`);
+  if (existsSync(file)) return file;
+  await mkdir(cacheDir, { recursive: true, mode: 0o700 });
+  const unfinished = `${file}.${randomUUID()}`;
+  await writeFile(unfinished, code);
+  await rename(unfinished, file);
+  return file;
+}
+
+async function bundle(esbuild: typeof Esbuild, entry: URL | string, options: BundleOptions): Promise<Uint8Array> {
+  const isBare = options.platform === 'bare';
+  const result = await esbuild.build({
+    entryPoints: [entry instanceof URL ? fileURLToPath(entry) : entry],
+    bundle: true,
+    write: false,
+    logLevel: 'silent',
+    charset: 'utf8',
+    legalComments: 'none',
+    target: isBare ? 'esnext' : 'node26',
+    external: [...(options.external ?? [])],
+    alias: { ...options.alias },
+    minify: options.minify ?? isBare,
+    supported: (options.lower ?? isBare) ? { ...LOWERED_AWAIT } : {},
+    ...(isBare ? BARE : { platform: 'node', format: 'esm' }),
+  });
+  return result.outputFiles![0]!.contents;
+}
+
+/** The outer function keeps esbuild's variable off the global object. */
+const BARE: Esbuild.BuildOptions = {
+  platform: 'neutral',
+  mainFields: ['module', 'main'],
+  format: 'iife',
+  globalName: '__bundle',
+  banner: { js: '(()=>{' },
+  footer: { js: 'return __bundle.default;})()' },
+};
+
+let users = 0;
+
+/** esbuild keeps a process of its own for as long as it is in use; a host has no use for it after start-up. */
+async function withEsbuild<T>(use: (esbuild: typeof Esbuild) => Promise<T>): Promise<T> {
+  users++;
+  const esbuild = await import('esbuild');
+  try {
+    return await use(esbuild);
+  } finally {
+    users--;
+    if (users === 0) await esbuild.stop();
+  }
+}

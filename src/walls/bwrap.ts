@@ -1,0 +1,86 @@
+/** The bubblewrap wall: the best one, where the operator has it installed. */
+
+import type { Readable } from 'node:stream';
+import { boundToHost, guestTools, intoGuest, launch, NOTICE_DESCRIPTOR, readNotice } from './launch.ts';
+import { DEVICES, GUEST_ROOT, minimalRoot, systemBinds, topFolders } from './minimal-root.ts';
+import type { MinimalRoot } from './minimal-root.ts';
+import { identify } from './process-tree.ts';
+import type { ProcessIdentity } from './process-tree.ts';
+import { requireTool } from './tools.ts';
+import type { UidAllocator } from './uids.ts';
+import { ALL_GUARANTEES } from './wall.ts';
+import type { Wall } from './wall.ts';
+
+/** `uids` is null where the host is an ordinary user. Rejects with WallUnavailable where a tool is missing. */
+export async function createBwrapWall(nodePath: string, uids: UidAllocator | null): Promise<Wall> {
+  const bwrap = requireTool('bwrap');
+  const tools = guestTools();
+  const system = await systemBinds(nodePath, tools);
+  const privileges = uids === null ? AS_USER : AS_ROOT;
+  const links = topFolders(system).flatMap((top) => ['--symlink', `${GUEST_ROOT.slice(1)}/${top}`, `/${top}`]);
+  return {
+    name: 'bwrap',
+    guarantees: ALL_GUARANTEES,
+    async start(command) {
+      const root = rootOptions(minimalRoot(command, system));
+      const options = [...NAMESPACES, ...privileges, ...root, ...links, '--remount-ro', '/', ...NOTICE];
+      return launch({
+        uids,
+        findInit,
+        argv: (uid) => boundToHost([bwrap, ...options, '--', ...intoGuest(command, uid)]),
+      });
+    },
+  };
+}
+
+const words = (line: string): readonly string[] => line.split(' ');
+
+const NAMESPACES = [
+  ...words('--unshare-ipc --unshare-pid --unshare-net --unshare-uts --unshare-cgroup-try --hostname cordon'),
+  ...words('--die-with-parent --new-session --clearenv --chdir / --cap-drop ALL'),
+];
+
+/** Only what setpriv needs to drop the rest for good, and chroot to enter the guest's root. */
+const DROPPING = words('--cap-add CAP_SETPCAP --cap-add CAP_SYS_CHROOT');
+
+/** Without a user namespace: it would map the host's uid 0, whose files below /proc it could then open for writing. */
+const AS_ROOT = [...DROPPING, ...words('--cap-add CAP_SETUID --cap-add CAP_SETGID')];
+const AS_USER = [...DROPPING, ...words('--unshare-user --uid 65534 --gid 65534')];
+
+const NOTICE = ['--info-fd', String(NOTICE_DESCRIPTOR)];
+
+/**
+ * In this order: a mount covers what was made below it before. Folders are named one by one, as those that bwrap makes
+ * by itself are closed to all but its own user.
+ */
+function rootOptions(root: MinimalRoot): readonly string[] {
+  const folders = root.folders.filter((path) => path !== '/tmp');
+  return [
+    '--dir',
+    GUEST_ROOT,
+    ...(root.scratchBytes > 0 ? tmpfs('/tmp', '1777', root.scratchBytes) : []),
+    ...folders.flatMap((path) => ['--dir', at(path)]),
+    ...root.binds.flatMap(({ host, inside }) => ['--ro-bind', host, at(inside)]),
+    ...DEVICES.flatMap((path) => ['--dev-bind', path, at(path)]),
+    '--proc',
+    at('/proc'),
+    ...root.hiddenFolders.flatMap((path) => [...tmpfs(path, '0555', 4096), '--remount-ro', at(path)]),
+    ...root.hiddenFiles.flatMap((path) => ['--ro-bind', '/dev/null', at(path)]),
+  ];
+}
+
+const at = (path: string): string => GUEST_ROOT + path;
+
+function tmpfs(path: string, mode: string, bytes: number): readonly string[] {
+  return ['--perms', mode, '--size', String(bytes), '--tmpfs', at(path)];
+}
+
+/** bwrap writes one flat JSON document, with init's host pid. */
+async function findInit(
+  _launcher: ProcessIdentity,
+  notice: Readable,
+  signal: AbortSignal,
+): Promise<ProcessIdentity | null> {
+  const pid = /"child-pid":\s*(\d+)/.exec(await readNotice(notice, '}', signal))?.[1];
+  return pid === undefined ? null : identify(Number(pid));
+}

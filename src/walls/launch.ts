@@ -1,0 +1,223 @@
+/**
+ * Starting and ending a walled process, the same for every wall that is made of namespaces.
+ *
+ *     host ─ launcher (bwrap, unshare) ─ init (pid 1 of the namespace, ours) ─ node
+ *
+ * Init is never node: the guest can't signal it, can't take away that it dies with the launcher and the launcher with
+ * the host, and when it dies the kernel ends the whole namespace.
+ */
+
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { constants } from 'node:os';
+import type { Readable } from 'node:stream';
+import { closedStdio } from './descriptors.ts';
+import { identify, killProcess, onlyChild, untilGone } from './process-tree.ts';
+import type { ProcessIdentity } from './process-tree.ts';
+import { GUEST_ROOT, nodeCommand } from './minimal-root.ts';
+import { requireTool } from './tools.ts';
+import type { UidAllocator } from './uids.ts';
+import type { WalledCommand, WalledProcess } from './wall.ts';
+
+/** The descriptor by which a launcher tells about init. */
+export const NOTICE_DESCRIPTOR = 4;
+/** Between the launcher's start and node's; a machine that needs longer has other troubles. */
+const LAUNCH_DEADLINE_MS = 10_000;
+const SHELL_SIGNAL_BASE = 128;
+
+export interface Launch {
+  /** Null where the host is an ordinary user and the guest has that user's uid. */
+  readonly uids: UidAllocator | null;
+  /** The command that starts it all, given the uid for node. */
+  argv(uid: number | null): readonly string[];
+  /** Finds init from the launcher and what it says on {@link NOTICE_DESCRIPTOR}; null when it ended instead. */
+  findInit(launcher: ProcessIdentity, notice: Readable, signal: AbortSignal): Promise<ProcessIdentity | null>;
+}
+
+/** Rejects with what the launcher said when it can't start node. */
+export async function launch({ uids, argv, findInit }: Launch): Promise<WalledProcess> {
+  const uid = uids?.acquire() ?? null;
+  const release = (): void => {
+    if (uid !== null) uids?.release(uid);
+  };
+  let child: ChildProcess;
+  try {
+    child = spawnLauncher(argv(uid));
+    await once(child, 'spawn');
+  } catch (error) {
+    release();
+    throw error;
+  }
+  const message = overhear(child.stderr as Readable);
+  const ended = untilEnded(child);
+  const members: ProcessIdentity[] = [];
+  const gone = ended.then(async (exit) => {
+    for (const member of members) killProcess(member);
+    await Promise.all(members.map(untilGone));
+    release();
+    return exit;
+  });
+  const node = await findNode(child, findInit, ended, members);
+  if (node === null) {
+    child.kill('SIGKILL');
+    await Promise.all([gone, once(child.stderr as Readable, 'close')]);
+    throw new Error(message.stop().toString().trim() || 'It ended without a word');
+  }
+  message.giveBack();
+  return walledProcess(child, node, members, gone);
+}
+
+/** Before the launcher: its end with the host, no core dumps. Made so that a host that dies meanwhile is noticed too. */
+export function boundToHost(launcher: readonly string[]): readonly string[] {
+  const script = 'ulimit -c 0; [ "$PPID" = "$1" ] || exit 1; shift; exec "$@"';
+  return [
+    requireTool('setpriv'),
+    '--pdeathsig',
+    'KILL',
+    requireTool('sh'),
+    '-c',
+    script,
+    'sh',
+    String(process.pid),
+    ...launcher,
+  ];
+}
+
+/**
+ * In the namespaces, from their root to node: enter the guest's root, give up every privilege, forget the environment.
+ * A seccomp filter for node belongs after the loss of privileges.
+ */
+export function intoGuest(command: WalledCommand, uid: number | null): readonly string[] {
+  const identity = uid === null ? [] : ['--reuid', String(uid), '--regid', String(uid), '--clear-groups'];
+  const enter = [requireTool('chroot'), GUEST_ROOT];
+  const drop = [requireTool('setpriv'), ...identity, ...WITHOUT_PRIVILEGES, '--'];
+  // Not through the launcher's own environment: its loader, and setpriv's, would obey it while still privileged.
+  const environment = [requireTool('env'), '-i', '--', ...environmentOf(command)];
+  return [...enter, ...drop, ...environment, ...nodeCommand(command)];
+}
+
+const WITHOUT_PRIVILEGES = ['--ambient-caps=-all', '--inh-caps=-all', '--bounding-set=-all', '--no-new-privs'];
+
+/** What {@link intoGuest} needs to find in the guest's root. */
+export const guestTools = (): readonly string[] => [requireTool('chroot'), requireTool('setpriv'), requireTool('env')];
+
+function environmentOf({ env }: WalledCommand): readonly string[] {
+  return Object.entries(env).map(([name, value]) => {
+    if (!/^[A-Za-z_]\w*$/.test(name))
+      throw new Error(`${JSON.stringify(name)} is not the name of an environment variable`);
+    return `${name}=${value}`;
+  });
+}
+
+function spawnLauncher([file = '', ...args]: readonly string[]): ChildProcess {
+  return spawn(file, args, {
+    env: {},
+    cwd: '/',
+    // A group of its own, so that Ctrl-C reaches the host only, which then ends its children in order.
+    detached: true,
+    stdio: closedStdio(['ignore', 'pipe', 'pipe', 'pipe', 'pipe']),
+  });
+}
+
+/** Fills `members` with what has to be killed and waited for. */
+async function findNode(
+  child: ChildProcess,
+  findInit: Launch['findInit'],
+  ended: Promise<Exit>,
+  members: ProcessIdentity[],
+): Promise<ProcessIdentity | null> {
+  const launcher = child.pid === undefined ? null : identify(child.pid);
+  if (launcher === null) return null;
+  const notice = child.stdio[NOTICE_DESCRIPTOR] as Readable;
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), LAUNCH_DEADLINE_MS);
+  void ended.then(() => stop.abort());
+  try {
+    const init = await findInit(launcher, notice, stop.signal);
+    if (init === null) return null;
+    members.push(init);
+    return await onlyChild(init, stop.signal);
+  } finally {
+    clearTimeout(timer);
+    notice.destroy();
+  }
+}
+
+function walledProcess(
+  child: ChildProcess,
+  node: ProcessIdentity,
+  members: readonly ProcessIdentity[],
+  gone: Promise<Exit>,
+): WalledProcess {
+  let killed = false;
+  const exited = gone.then((exit): Exit => (killed ? { code: null, signal: 'SIGKILL' } : throughShells(exit)));
+  return {
+    pid: node.pid,
+    channel: child.stdio[3] as Socket,
+    stdout: child.stdout as Readable,
+    stderr: child.stderr as Readable,
+    exited,
+    async kill() {
+      killed ||= child.exitCode === null && child.signalCode === null;
+      for (const member of members) killProcess(member);
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+}
+
+interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+function untilEnded(child: ChildProcess): Promise<Exit> {
+  const { promise, resolve } = Promise.withResolvers<Exit>();
+  child.once('exit', (code, signal) => resolve({ code, signal }));
+  return promise;
+}
+
+/** Launchers report a child's signal as a shell does: 128 and its number. */
+function throughShells({ code, signal }: Exit): Exit {
+  if (code === null || code <= SHELL_SIGNAL_BASE) return { code, signal };
+  const found = Object.entries(constants.signals).find(([, number]) => number === code - SHELL_SIGNAL_BASE);
+  return found === undefined ? { code, signal } : { code: null, signal: found[0] as NodeJS.Signals };
+}
+
+/** What a launcher says, up to and with `last`; less when it ends, or the signal aborts, before that. */
+export async function readNotice(notice: Readable, last: string, signal: AbortSignal): Promise<string> {
+  let text = '';
+  const { promise, resolve } = Promise.withResolvers<void>();
+  notice.on('data', (chunk: Buffer) => {
+    text += chunk.toString();
+    if (text.includes(last)) resolve();
+  });
+  notice.once('close', resolve);
+  signal.addEventListener('abort', () => resolve(), { once: true });
+  await promise;
+  return text;
+}
+
+/**
+ * Listens to a stream that may have to be handed on unread. It must be listened to at once: what nobody listens to,
+ * node throws away when the child ends.
+ */
+function overhear(stream: Readable): { stop(): Buffer; giveBack(): void } {
+  const chunks: Buffer[] = [];
+  const keep = (chunk: Buffer): void => void chunks.push(chunk);
+  stream.on('data', keep);
+  const stop = (): Buffer => {
+    stream.off('data', keep);
+    stream.pause();
+    return Buffer.concat(chunks);
+  };
+  return {
+    stop,
+    giveBack() {
+      const heard = stop();
+      if (heard.length > 0) stream.unshift(heard);
+    },
+  };
+}

@@ -1,0 +1,27 @@
+/**
+ * What the host and a builder child say to each other: one CALL that brings the sources, one REPLY that brings the outcome.
+ * Each is a meta followed by raw bytes, as {@link frames.ts} has it.
+ */
+
+/** The frame's body is the contents of `files`, in their order. */
+export interface BuildRequest {
+  readonly entry: string;
+  readonly handler: 'module' | 'script';
+  /** A larger bundle is not worth sending. */
+  readonly maxBundleBytes: number;
+  readonly files: readonly (readonly [path: string, bytes: number])[];
+}
+
+export type BuildReply =
+  | {
+      readonly kind: 'built';
+      readonly format: 'script' | 'module';
+      /** The frame's body is the code, then its V8 cache, then its source map. */
+      readonly codeBytes: number;
+      readonly cacheBytes: number;
+      readonly mapBytes: number;
+      readonly warnings: readonly string[];
+    }
+  | { readonly kind: 'oversized'; readonly codeBytes: number }
+  /** `message` is one sentence; `issues` are code frames of several lines, one an error. */
+  | { readonly kind: 'failed'; readonly message: string; readonly issues: readonly string[] };
