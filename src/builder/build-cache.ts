@@ -122,7 +122,9 @@ async function loadKey(file: string): Promise<Buffer> {
 }
 
 /** Entries only; what a crash left unfinished is removed. */
-async function list(dir: string): Promise<{ readonly file: string; readonly bytes: number; readonly usedMs: number }[]> {
+async function list(
+  dir: string,
+): Promise<{ readonly file: string; readonly bytes: number; readonly usedMs: number }[]> {
   const entries: { file: string; bytes: number; usedMs: number }[] = [];
   for (const name of await readdir(dir)) {
     const file = join(dir, name);
@@ -135,7 +137,10 @@ async function list(dir: string): Promise<{ readonly file: string; readonly byte
 }
 
 function isAuthentic(key: Buffer, hash: string, entry: Buffer): boolean {
-  return entry.length > MAC_BYTES && timingSafeEqual(entry.subarray(0, MAC_BYTES), macOf(key, hash, entry.subarray(MAC_BYTES)));
+  return (
+    entry.length > MAC_BYTES &&
+    timingSafeEqual(entry.subarray(0, MAC_BYTES), macOf(key, hash, entry.subarray(MAC_BYTES)))
+  );
 }
 
 /** The hash is part of it: an entry under another's name is a forgery. It has a fixed length. */
@@ -155,7 +160,9 @@ function encode({ format, code, cache, sourceMap, warnings }: BuildResult): Buff
 /** Only of content that is authentic. */
 function decode(content: Buffer): BuildResult {
   const codeStart = 4 + content.readUInt32LE(0);
-  const { format, codeBytes, cacheBytes, mapBytes, warnings } = JSON.parse(content.toString('utf8', 4, codeStart)) as EntryHead;
+  const { format, codeBytes, cacheBytes, mapBytes, warnings } = JSON.parse(
+    content.toString('utf8', 4, codeStart),
+  ) as EntryHead;
   const cacheStart = codeStart + codeBytes;
   const mapStart = cacheStart + cacheBytes;
   return {

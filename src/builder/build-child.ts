@@ -14,7 +14,7 @@ import type { BuildRequest } from '../wire/build-messages.ts';
 import { Connection } from '../wire/connection.ts';
 import { FrameType } from '../wire/frames.ts';
 import { ProtocolError } from '../wire/meta.ts';
-import { maxReplyBytes, readReply, type BuildResult } from './build-result.ts';
+import { MAX_ATTACHMENT_BYTES, maxReplyBytes, readReply, type BuildResult } from './build-result.ts';
 import { SCRATCH_BYTES, type BuildSource } from './build-source.ts';
 import { treeMemoryBytes } from './tree-memory.ts';
 
@@ -56,15 +56,23 @@ export class BuildChild {
       args: [projectDir],
       files: options.files,
       scratchBytes: SCRATCH_BYTES,
-      env: {},
+      // esbuild is a Go program: near this size it collects garbage instead of growing.
+      env: { GOMEMLIMIT: '192MiB' },
     });
     const child = new BuildChild(options, process, projectDir);
     try {
-      await before(READY_DEADLINE_MS, child.#ready.promise, () => new Error(`it was not ready within ${READY_DEADLINE_MS / 1000} s`));
+      await before(
+        READY_DEADLINE_MS,
+        child.#ready.promise,
+        () => new Error(`it was not ready within ${READY_DEADLINE_MS / 1000} s`),
+      );
       return child;
     } catch (error) {
       await child.kill();
-      throw new Fault('INTERNAL', `A builder did not start: ${(error as Error).message}. It said: ${child.#output.trim() || 'nothing'}`);
+      throw new Fault(
+        'INTERNAL',
+        `A builder did not start: ${(error as Error).message}. It said: ${child.#output.trim() || 'nothing'}`,
+      );
     }
   }
 
@@ -94,12 +102,16 @@ export class BuildChild {
     const { maxBundleBytes, timeoutMs, memoryBytes } = this.#options;
     const breach = Promise.withResolvers<never>();
     const watch = setInterval(() => {
-      if (treeMemoryBytes(this.#process.pid) > memoryBytes) breach.reject(new Fault('COMPILE_FAILED', `The build took more than ${memoryBytes / MB} MB of memory`));
+      if (treeMemoryBytes(this.#process.pid) > memoryBytes)
+        breach.reject(new Fault('COMPILE_FAILED', `The build took more than ${memoryBytes / MB} MB of memory`));
     }, MEMORY_POLL_MS);
     try {
       this.#send(source);
       const late = (): Fault => new Fault('COMPILE_FAILED', `The build took longer than ${timeoutMs / 1000} s`);
-      return readReply(await before(timeoutMs, Promise.race([this.#reply.promise, breach.promise]), late), maxBundleBytes);
+      return readReply(
+        await before(timeoutMs, Promise.race([this.#reply.promise, breach.promise]), late),
+        maxBundleBytes,
+      );
     } catch (error) {
       if (error instanceof Fault) throw error;
       throw new Fault('COMPILE_FAILED', `The build ended without a result: ${(error as Error).message}`);
@@ -120,10 +132,16 @@ export class BuildChild {
       entry,
       handler,
       maxBundleBytes: this.#options.maxBundleBytes,
+      maxAttachmentBytes: MAX_ATTACHMENT_BYTES,
       files: [...files].map(([path, content]) => [path, content.length]),
     };
     this.#asked = true;
-    this.#connection.sendMeta(FrameType.CALL, BUILD_STREAM, JSON.stringify(request), Buffer.concat([...files.values()]));
+    this.#connection.sendMeta(
+      FrameType.CALL,
+      BUILD_STREAM,
+      JSON.stringify(request),
+      Buffer.concat([...files.values()]),
+    );
   }
 
   #receive(type: number, stream: number, payload: Buffer): void {

@@ -7,6 +7,7 @@
 import { Fault } from '../core/faults.ts';
 import type { Artifact } from '../core/function.ts';
 import { MB } from '../core/limits.ts';
+import { printable } from '../lib/printable.ts';
 import { MAX_FRAME_TO_GUEST } from '../wire/frames.ts';
 import { metaBody, parseMeta, ProtocolError } from '../wire/meta.ts';
 
@@ -18,15 +19,14 @@ export interface BuildResult extends Artifact {
   readonly warnings: readonly string[];
 }
 
-/** An eager cache was measured at up to three times its code, a source map at about four. */
-const MAX_ATTACHMENT_RATIO = 6;
-const ATTACHMENT_ALLOWANCE_BYTES: number = 1 * MB;
+/** Of a code cache and of a source map. An eager cache was measured at up to three and a half times its code. */
+export const MAX_ATTACHMENT_BYTES: number = 32 * MB;
 const META_BYTES: number = 1 * MB;
 const MAX_TEXTS = 32;
 const MAX_TEXT_CHARS = 4096;
 
 export function maxReplyBytes(maxBundleBytes: number): number {
-  return maxBundleBytes + 2 * maxAttachmentBytes(maxBundleBytes) + META_BYTES;
+  return maxBundleBytes + 2 * MAX_ATTACHMENT_BYTES + META_BYTES;
 }
 
 /** Throws COMPILE_FAILED or CODE_TOO_LARGE where that is the outcome, and a ProtocolError for a reply that is none. */
@@ -36,7 +36,8 @@ export function readReply(payload: Buffer, maxBundleBytes: number): BuildResult 
   const { kind, ...rest } = reply as Readonly<Record<string, unknown>>;
   if (kind === 'built') return readBuilt(rest, metaBody(payload), maxBundleBytes);
   if (kind === 'oversized') throw tooLarge(maxBundleBytes);
-  if (kind === 'failed') throw new Fault('COMPILE_FAILED', readText(rest['message']), { issues: readTexts(rest['issues']) });
+  if (kind === 'failed')
+    throw new Fault('COMPILE_FAILED', readText(rest['message']), { issues: readTexts(rest['issues']) });
   throw new ProtocolError('a reply of no known kind');
 }
 
@@ -50,28 +51,28 @@ function readBuilt(reply: Readonly<Record<string, unknown>>, body: Buffer, maxBu
   const codeBytes = readLength(reply['codeBytes']);
   const cacheBytes = readLength(reply['cacheBytes']);
   const mapBytes = readLength(reply['mapBytes']);
-  if (codeBytes + cacheBytes + mapBytes !== body.length) throw new ProtocolError('a body that is not as long as its parts');
+  if (codeBytes + cacheBytes + mapBytes !== body.length)
+    throw new ProtocolError('a body that is not as long as its parts');
   if (codeBytes > maxBundleBytes) throw tooLarge(maxBundleBytes);
   const mapStart = codeBytes + cacheBytes;
-  const cacheFits = cacheBytes > 0 && cacheBytes <= maxAttachmentBytes(codeBytes) && mapStart <= MAX_FRAME_TO_GUEST - META_BYTES;
-  const mapFits = mapBytes > 0 && mapBytes <= maxAttachmentBytes(maxBundleBytes);
+  if (cacheBytes > MAX_ATTACHMENT_BYTES || mapBytes > MAX_ATTACHMENT_BYTES)
+    throw new ProtocolError('an attachment that is too large');
+  // An executor gets both in one frame.
+  const cacheFits = cacheBytes > 0 && mapStart <= MAX_FRAME_TO_GUEST - META_BYTES;
   return {
     format,
     // Copies: the parts live on their own, and a view would hold all of the frame.
     code: Uint8Array.from(body.subarray(0, codeBytes)),
     cache: cacheFits ? Uint8Array.from(body.subarray(codeBytes, mapStart)) : null,
-    sourceMap: mapFits ? Uint8Array.from(body.subarray(mapStart)) : null,
+    sourceMap: mapBytes > 0 ? Uint8Array.from(body.subarray(mapStart)) : null,
     interleaves: format === 'script',
     warnings: readTexts(reply['warnings']),
   };
 }
 
-function maxAttachmentBytes(codeBytes: number): number {
-  return codeBytes * MAX_ATTACHMENT_RATIO + ATTACHMENT_ALLOWANCE_BYTES;
-}
-
 function readLength(value: unknown): number {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw new ProtocolError('a length that is none');
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
+    throw new ProtocolError('a length that is none');
   return value;
 }
 
@@ -83,6 +84,5 @@ function readTexts(value: unknown): string[] {
 /** These texts end up in terminals: nothing in them may be a control sequence. */
 function readText(value: unknown): string {
   if (typeof value !== 'string') throw new ProtocolError('a text that is none');
-  // oxlint-disable-next-line no-control-regex
-  return value.slice(0, MAX_TEXT_CHARS).replaceAll(/[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
+  return printable(value.slice(0, MAX_TEXT_CHARS));
 }

@@ -27,7 +27,8 @@ const MAX_NAME_BYTES = 255;
 /** Throws BAD_REQUEST for a path that is not one within the project, CODE_TOO_LARGE for a project that does not fit. */
 export function requireBuildable({ files, entry }: BuildSource): void {
   if (!files.has(entry)) throw new Fault('BAD_REQUEST', `The entry ${shown(entry)} is not among the files`);
-  if (files.size > MAX_FILES) throw new Fault('CODE_TOO_LARGE', `The source has ${files.size} files, more than ${MAX_FILES}`);
+  if (files.size > MAX_FILES)
+    throw new Fault('CODE_TOO_LARGE', `The source has ${files.size} files, more than ${MAX_FILES}`);
   let bytes = 0;
   for (const [path, content] of files) {
     requirePath(path);
@@ -52,7 +53,9 @@ function requirePath(path: string): void {
     path.isWellFormed() &&
     // oxlint-disable-next-line no-control-regex
     !/[\0-\x1f\x7f\\]/.test(path) &&
-    path.split('/').every((name) => name !== '' && name !== '.' && name !== '..' && Buffer.byteLength(name) <= MAX_NAME_BYTES);
+    path
+      .split('/')
+      .every((name) => name !== '' && name !== '.' && name !== '..' && Buffer.byteLength(name) <= MAX_NAME_BYTES);
   if (isSafe) return;
   throw new Fault(
     'BAD_REQUEST',
@@ -64,7 +67,8 @@ function requireNoFileIsFolder(files: SourceFiles): void {
   for (const path of files.keys()) {
     for (let at = path.indexOf('/'); at !== -1; at = path.indexOf('/', at + 1)) {
       const folder = path.slice(0, at);
-      if (files.has(folder)) throw new Fault('BAD_REQUEST', `${shown(folder)} is both a file and a folder of ${shown(path)}`);
+      if (files.has(folder))
+        throw new Fault('BAD_REQUEST', `${shown(folder)} is both a file and a folder of ${shown(path)}`);
     }
   }
 }

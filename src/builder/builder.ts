@@ -80,6 +80,7 @@ class WalledBuilder implements Builder {
   async build(source: BuildSource, owner = ''): Promise<BuildResult> {
     requireBuildable(source);
     const toolchain = await this.#tools();
+    if (this.#closed) throw shuttingDown();
     const hash = hashOf(source, toolchain.name);
     const result = this.#recent.get(hash) ?? (await this.#once(hash, () => this.#find(hash, source, owner, toolchain)));
     if (result.code.length > this.#options.maxBundleBytes) throw tooLarge(this.#options.maxBundleBytes);
@@ -161,7 +162,13 @@ class WalledBuilder implements Builder {
   }
 
   async #makeTools(): Promise<Toolchain> {
-    const { wall, cacheDir, maxBundleBytes, timeoutMs = DEFAULT_TIMEOUT_MS, memoryMb = DEFAULT_MEMORY_MB } = this.#options;
+    const {
+      wall,
+      cacheDir,
+      maxBundleBytes,
+      timeoutMs = DEFAULT_TIMEOUT_MS,
+      memoryMb = DEFAULT_MEMORY_MB,
+    } = this.#options;
     const script = await bundleGuest(CHILD, cacheDir, { name: 'builder', platform: 'node', external: ['esbuild'] });
     const { files, version } = findEsbuild();
     const { v8 } = process.versions;
@@ -184,7 +191,10 @@ function findEsbuild(): { readonly files: BuildChildOptions['files']; readonly v
     version,
     files: [
       { host: home, inside: join(GUEST_MODULES, 'esbuild') },
-      { host: dirname(createRequire(manifest).resolve(`${program}/package.json`)), inside: join(GUEST_MODULES, program) },
+      {
+        host: dirname(createRequire(manifest).resolve(`${program}/package.json`)),
+        inside: join(GUEST_MODULES, program),
+      },
     ],
   };
 }

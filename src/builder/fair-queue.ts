@@ -53,7 +53,8 @@ export class FairQueue {
       return Promise.resolve();
     }
     const waiters = this.#owners.get(owner) ?? [];
-    if (waiters.length >= this.#options.maxWaiting) return Promise.reject(new Fault('OVERLOADED', 'Too many builds are waiting; try again later'));
+    if (waiters.length >= this.#options.maxWaiting)
+      return Promise.reject(new Fault('OVERLOADED', 'Too many builds are waiting; try again later'));
     return new Promise((resolve, reject) => {
       waiters.push({ start: resolve, refuse: reject });
       this.#owners.set(owner, waiters);

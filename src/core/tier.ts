@@ -65,8 +65,8 @@ export interface Executor {
   usage(): ExecutorUsage | null;
   /** Sends a heartbeat and ends overdue calls; returns for how many ms the executor has been silent. */
   tick(nowMs: number): number;
-  /** SIGKILL, for the reason given; resolves when the process is gone. */
-  kill(reason: string): Promise<void>;
+  /** SIGKILL, for the reason given; resolves when the process is gone. `cause` is what its calls fail with. */
+  kill(reason: string, cause?: Fault): Promise<void>;
 }
 
 export interface SandboxEvents {

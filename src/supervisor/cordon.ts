@@ -143,11 +143,11 @@ export class Cordon {
   }
 
   /** Kills the executor. The versions that were running in it are suspects, where the reason is theirs. */
-  async end(reason: string, suspects: readonly string[] = []): Promise<void> {
+  async end(reason: string, suspects: readonly string[] = [], cause?: Fault): Promise<void> {
     for (const key of suspects) this.owner.suspects.add(key);
     const executor = this.#executor;
     this.#close(reason);
-    if (executor !== null) await executor.kill(reason);
+    if (executor !== null) await executor.kill(reason, cause);
   }
 
   /** What runs now, for whoever looks for a culprit. */

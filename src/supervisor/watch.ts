@@ -5,6 +5,7 @@
  * its deadlines are held from here. Memory can grow by gigabytes a second, hence the short beat while anything runs.
  */
 
+import { Fault } from '../core/faults.ts';
 import type { Cordon } from './cordon.ts';
 import type { SupervisorOptions } from './supervisor.ts';
 
@@ -50,7 +51,10 @@ function watchMemory(cordon: Cordon, options: SupervisorOptions): number {
   const bound = cordon.memoryBoundBytes;
   if (usage.rssBytes > bound) {
     options.report(`executor of ${cordon.key}: ${Math.round(usage.rssBytes / MB)} MB of memory, more than its ${Math.round(bound / MB)} MB`);
-    void cordon.end('it used more memory than it may', cordon.running());
+    const running = cordon.running();
+    // Where only one version was running there is no doubt whose memory it was.
+    const cause = running.length === 1 ? new Fault('OUT_OF_MEMORY', 'The function used more memory than its executor may') : undefined;
+    void cordon.end('it used more memory than it may', running, cause);
   } else if (usage.rssBytes > bound * SOFT_SHARE) {
     for (const replicas of cordon.replicas) replicas.evictIdle();
   }

@@ -94,9 +94,9 @@ class WalledExecutor implements Executor {
     }
   }
 
-  async kill(reason: string): Promise<void> {
+  async kill(reason: string, cause?: Fault): Promise<void> {
     this.#endReason ??= reason;
-    this.#session.end(new Fault('SANDBOX_RECYCLED', 'The executor of this sandbox was ended under this request'));
+    this.#session.end(cause ?? new Fault('SANDBOX_RECYCLED', 'The executor of this sandbox was ended under this request'));
     await this.#process.kill();
   }
 

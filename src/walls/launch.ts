@@ -62,8 +62,8 @@ export async function launch({ uids, argv, findInit }: Launch): Promise<WalledPr
   const node = await findNode(child, findInit, ended, members);
   if (node === null) {
     child.kill('SIGKILL');
-    await Promise.all([gone, once(child.stderr as Readable, 'close')]);
-    throw new Error(message.stop().toString().trim() || 'It ended without a word');
+    await gone;
+    throw new Error((await message.whole) || 'It ended without a word');
   }
   message.giveBack();
   return walledProcess(child, node, members, gone);
@@ -204,20 +204,18 @@ export async function readNotice(notice: Readable, last: string, signal: AbortSi
  * Listens to a stream that may have to be handed on unread. It must be listened to at once: what nobody listens to,
  * node throws away when the child ends.
  */
-function overhear(stream: Readable): { stop(): Buffer; giveBack(): void } {
+function overhear(stream: Readable): { readonly whole: Promise<string>; giveBack(): void } {
   const chunks: Buffer[] = [];
   const keep = (chunk: Buffer): void => void chunks.push(chunk);
   stream.on('data', keep);
-  const stop = (): Buffer => {
-    stream.off('data', keep);
-    stream.pause();
-    return Buffer.concat(chunks);
-  };
+  const { promise: whole, resolve } = Promise.withResolvers<string>();
+  stream.once('close', () => resolve(Buffer.concat(chunks).toString().trim()));
   return {
-    stop,
+    whole,
     giveBack() {
-      const heard = stop();
-      if (heard.length > 0) stream.unshift(heard);
+      stream.off('data', keep);
+      stream.pause();
+      if (chunks.length > 0) stream.unshift(Buffer.concat(chunks.splice(0)));
     },
   };
 }

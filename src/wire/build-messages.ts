@@ -1,6 +1,6 @@
 /**
  * What the host and a builder child say to each other: one CALL that brings the sources, one REPLY that brings the outcome.
- * Each is a meta followed by raw bytes, as {@link frames.ts} has it.
+ * Each is a meta followed by raw bytes, as every frame with a meta is.
  */
 
 /** The frame's body is the contents of `files`, in their order. */
@@ -9,6 +9,8 @@ export interface BuildRequest {
   readonly handler: 'module' | 'script';
   /** A larger bundle is not worth sending. */
   readonly maxBundleBytes: number;
+  /** A larger cache or source map is left out. */
+  readonly maxAttachmentBytes: number;
   readonly files: readonly (readonly [path: string, bytes: number])[];
 }
 

@@ -79,8 +79,13 @@ export class HostCall implements Exchange {
   cancel(): void {
     if (this.#sink === null) return;
     this.#sink = null;
-    this.#waiting = [];
     this.#connection.send(FrameType.CANCEL, this.id);
+    this.#releaseWriter();
+  }
+
+  /** It was never sent: nobody is there to read it. */
+  unsent(): void {
+    this.#notBegun();
   }
 
   /** The executor can't answer any more: the sink gets the cause, unless it has its outcome. */
@@ -120,7 +125,9 @@ export class HostCall implements Exchange {
         return true;
       }
       case FrameType.NOT_BEGUN:
-        return this.#notBegun();
+        this.#expect('open', 'NOT_BEGUN');
+        this.#notBegun();
+        return true;
       case FrameType.CREDIT:
         this.#sendWindow = Math.min(this.#sendWindow + readCredit(payload), WINDOW_BYTES);
         this.#pump();
@@ -143,16 +150,13 @@ export class HostCall implements Exchange {
   }
 
   /** Keeps the sink for whoever takes the call over; a body that was streamed can't be sent again. */
-  #notBegun(): boolean {
-    this.#expect('open', 'NOT_BEGUN');
-    const sink = this.#finish();
-    if (this.call.body !== 'stream') this.orphan = sink;
-    else sink?.fail(new Fault('SANDBOX_RECYCLED', 'The sandbox was recycled before this request began'));
-    return true;
+  #notBegun(): void {
+    if (this.call.body !== 'stream') this.orphan = this.#finish();
+    else this.#fail(new Fault('SANDBOX_RECYCLED', 'The sandbox was recycled before this request began'));
   }
 
   #fail(fault: Fault): void {
-    this.fault = fault;
+    if (this.#state !== 'done') this.fault = fault;
     this.#finish()?.fail(fault);
   }
 
@@ -161,8 +165,16 @@ export class HostCall implements Exchange {
     const sink = this.#state === 'done' ? null : this.#sink;
     this.#state = 'done';
     this.#sink = null;
-    this.#waiting = [];
+    this.#releaseWriter();
     return sink;
+  }
+
+  /** Nobody takes the rest of the body: who was held back may go on, and throw it away. */
+  #releaseWriter(): void {
+    this.#waiting = [];
+    const onDrain = this.#onDrain;
+    this.#onDrain = null;
+    onDrain?.();
   }
 
   #data(payload: Buffer): void {

@@ -29,9 +29,9 @@ export class Connection {
   #batchLength = 0;
   #flushScheduled = false;
   readonly #spare: Buffer[] = [];
-  #carry: Buffer[] = [];
-  #carryLength = 0;
-  #carryNeeded = 0;
+  /** The frame, or the header of one, that has not come whole; it is collected in place, however small the pieces. */
+  #partial: Buffer | null = null;
+  #partialLength = 0;
   #closed = false;
 
   constructor(socket: Socket, options: ConnectionOptions) {
@@ -71,7 +71,9 @@ export class Connection {
     if (this.#closed) return;
     const textLength = typeof body === 'string' ? body.length : 0;
     const bound = HEADER_BYTES + 4 + (meta.length + textLength) * MAX_BYTES_PER_UNIT;
-    if (bound > BATCH_BYTES) return this.#sendLargeMeta(type, stream, meta, typeof body === 'string' ? Buffer.from(body, 'utf8') : body);
+    if (bound > BATCH_BYTES) {
+      return this.#sendLargeMeta(type, stream, meta, typeof body === 'string' ? Buffer.from(body, 'utf8') : body);
+    }
     this.#reserve(bound);
     const start = this.#batchLength;
     const metaLength = this.#batch.write(meta, start + HEADER_BYTES + 4);
@@ -141,23 +143,13 @@ export class Connection {
   }
 
   #receive(chunk: Buffer): void {
-    if (this.#closed) return;
-    let buffer = chunk;
-    if (this.#carryLength > 0) {
-      this.#carry.push(chunk);
-      this.#carryLength += chunk.length;
-      if (this.#carryLength < this.#carryNeeded) return;
-      buffer = Buffer.concat(this.#carry, this.#carryLength);
-      this.#carry = [];
-      this.#carryLength = 0;
-    }
-    const rest = this.#parse(buffer);
-    if (rest < buffer.length && !this.#closed) this.#keep(buffer.subarray(rest));
+    let at = 0;
+    while (at < chunk.length && !this.#closed) at = this.#partial === null ? this.#parse(chunk, at) : this.#complete(chunk, at);
   }
 
-  /** Delivers every whole frame; returns where the first incomplete one begins. */
-  #parse(buffer: Buffer): number {
-    let at = 0;
+  /** Delivers every whole frame from `at` on, keeps what remains, and returns the end of the buffer. */
+  #parse(buffer: Buffer, from: number): number {
+    let at = from;
     while (buffer.length - at >= HEADER_BYTES) {
       const length = buffer.readUInt32LE(at);
       if (length < HEADER_BYTES - 4 || length > this.#options.maxFrameBytes) {
@@ -171,24 +163,32 @@ export class Connection {
       if (this.#closed) return buffer.length;
       at = end;
     }
-    return at;
+    if (at < buffer.length) this.#keep(buffer.subarray(at));
+    return buffer.length;
   }
 
+  /** Its length, where it is known, is within bounds: it was read on the way here. */
   #keep(rest: Buffer): void {
-    this.#carry.push(rest);
-    this.#carryLength = rest.length;
-    this.#carryNeeded = rest.length < HEADER_BYTES ? HEADER_BYTES : 4 + rest.readUInt32LE(0);
-    // A length out of bounds is caught here, before the bytes it promises are collected.
-    if (this.#carryNeeded - 4 > this.#options.maxFrameBytes) {
-      this.#socket.destroy();
-      this.#close(`a frame of ${this.#carryNeeded - 4} bytes, over ${this.#options.maxFrameBytes}`);
+    this.#partial = Buffer.allocUnsafeSlow(rest.length < HEADER_BYTES ? HEADER_BYTES : 4 + rest.readUInt32LE(0));
+    this.#partialLength = rest.copy(this.#partial);
+  }
+
+  /** Adds to the partial frame what it lacks; returns where in the chunk the next one begins. */
+  #complete(chunk: Buffer, from: number): number {
+    const partial = this.#partial as Buffer;
+    const copied = chunk.copy(partial, this.#partialLength, from);
+    this.#partialLength += copied;
+    if (this.#partialLength === partial.length) {
+      this.#partial = null;
+      this.#parse(partial, 0);
     }
+    return from + copied;
   }
 
   #close(reason: string | null): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#carry = [];
+    this.#partial = null;
     this.#batchLength = 0;
     this.#options.onClose(reason);
   }

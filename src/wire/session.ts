@@ -20,7 +20,10 @@ import { readFault, readLog } from './verdicts.ts';
 export interface SessionEvents {
   /** The first frame of a healthy executor. */
   onReady(): void;
-  /** The far side broke the protocol, or says that it can't be trusted any more. */
+  /**
+   * The far side broke the protocol, closed the connection, or says that it can't be trusted any more. Called at most once;
+   * when it returns, the session has ended and everything in flight has failed.
+   */
   onBroken(reason: string, culprit: FunctionVersion | null): void;
   onOverrun(version: FunctionVersion): void;
   onLog(version: FunctionVersion, invocation: string | null, entry: LogEntry): void;
@@ -43,6 +46,7 @@ export class HostSession {
   #unansweredSinceMs: number | null = null;
   #logBytes = 0;
   #logSecond = 0;
+  #broken = false;
   #ended = false;
 
   constructor(socket: Socket, events: SessionEvents) {
@@ -51,7 +55,7 @@ export class HostSession {
       maxFrameBytes: MAX_FRAME_TO_HOST,
       onFrame: (type, stream, payload) => this.#receive(type, stream, payload),
       onClose: (reason) => {
-        if (reason !== null && !this.#ended) this.#events.onBroken(reason, null);
+        if (!this.#ended) this.#break(reason ?? 'it closed its connection', null);
         this.#events.onClosed();
       },
     });
@@ -75,7 +79,7 @@ export class HostSession {
     const body = artifact.cache === null ? artifact.code : Buffer.concat([artifact.code, artifact.cache]);
     this.#connection.sendMeta(FrameType.OPEN, id, JSON.stringify(meta), body);
     const sandbox = new HostSandbox(this, id, version, events);
-    this.#sandboxes.set(id, sandbox);
+    if (!this.#ended) this.#sandboxes.set(id, sandbox);
     return sandbox;
   }
 
@@ -109,6 +113,10 @@ export class HostSession {
     this.#nextCall = id === 0xffffffff ? 1 : id + 1;
     const timeoutMs = sandbox.version.limits.timeoutMs;
     const hostCall = new HostCall(this.#connection, id, sandbox, call, sink, performance.now() + timeoutMs);
+    if (!this.#sandboxes.has(sandbox.id)) {
+      queueMicrotask(() => this.#refuse(hostCall));
+      return hostCall;
+    }
     this.#calls.set(id, hostCall);
     const body = call.body === 'stream' ? null : call.body;
     const bodyKind = call.body === 'stream' ? 2 : body === null || body.length === 0 ? 0 : 1;
@@ -140,9 +148,19 @@ export class HostSession {
     try {
       this.#dispatch(type, stream, payload);
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.#events.onBroken(error.message, this.#calls.get(stream)?.sandbox.version ?? null);
+      const culprit = this.#calls.get(stream)?.sandbox.version ?? null;
+      // What a frame makes the host do must never end the host: a mistake of ours costs this executor alone.
+      const reason = error instanceof ProtocolError ? error.message : `the host failed on a frame of type ${type}: ${String(error)}`;
+      this.#break(reason, culprit);
     }
+  }
+
+  /** Nothing that comes from there is believed any more. */
+  #break(reason: string, culprit: FunctionVersion | null): void {
+    if (this.#broken) return;
+    this.#broken = true;
+    this.#events.onBroken(reason, culprit);
+    this.end(new Fault('SANDBOX_RECYCLED', 'The executor of this sandbox was ended under this request'));
   }
 
   #dispatch(type: number, stream: number, payload: Buffer): void {
@@ -157,9 +175,7 @@ export class HostSession {
       case FrameType.NOT_BEGUN: {
         const call = this.#calls.get(stream);
         if (call !== undefined) return this.#deliver(call, type, payload);
-        // A sandbox that the host has closed may still have had frames under way.
-        if (stream === 0 || stream >= this.#nextCall) throw new ProtocolError(`frame ${type} for call ${stream}, which was never made`);
-        return;
+        return requireMade(type, 'call', stream, this.#nextCall);
       }
       case FrameType.LOG:
         return this.#logOfCall(stream, payload);
@@ -174,7 +190,7 @@ export class HostSession {
         return this.#events.onReady();
       case FrameType.BROKEN: {
         const [, message] = readFault(parseMeta(payload));
-        return this.#events.onBroken(message, this.#sandboxes.get(stream)?.version ?? null);
+        return this.#break(message, this.#sandboxes.get(stream)?.version ?? null);
       }
       default:
         throw new ProtocolError(`a frame of the unknown type ${type}`);
@@ -190,12 +206,18 @@ export class HostSession {
 
   #sandboxGone(id: number, payload: Buffer): void {
     const sandbox = this.#sandboxes.get(id);
-    if (sandbox === undefined) return;
+    if (sandbox === undefined) return requireMade(FrameType.GONE, 'sandbox', id, this.#nextSandbox);
     const [code, message] = readFault(parseMeta(payload));
     const cause = new Fault(code, message);
     this.#sandboxes.delete(id);
     // Each of its calls gets an answer of its own: some of them the executor has not even seen.
     sandbox.gone(cause);
+  }
+
+  /** A call to a sandbox that is gone: its sandbox learns of it later, as it would from the far side. */
+  #refuse(call: HostCall): void {
+    call.unsent();
+    call.sandbox.settled(call);
   }
 
   #loseCallsOf(sandbox: HostSandbox, cause: Fault): void {
@@ -220,7 +242,8 @@ export class HostSession {
 
   #logOfCall(id: number, payload: Buffer): void {
     const call = this.#calls.get(id);
-    if (call === undefined || !this.#mayLog(payload)) return;
+    this.#countLog(payload);
+    if (call === undefined) return requireMade(FrameType.LOG, 'call', id, this.#nextCall);
     const entry = readLog(parseMeta(payload));
     call.log(entry);
     this.#events.onLog(call.sandbox.version, call.call.id, entry);
@@ -228,11 +251,12 @@ export class HostSession {
 
   #logOfSandbox(id: number, payload: Buffer): void {
     const sandbox = this.#sandboxes.get(id);
-    if (sandbox === undefined || !this.#mayLog(payload)) return;
+    this.#countLog(payload);
+    if (sandbox === undefined) return requireMade(FrameType.SANDBOX_LOG, 'sandbox', id, this.#nextSandbox);
     this.#events.onLog(sandbox.version, null, readLog(parseMeta(payload)));
   }
 
-  #mayLog(payload: Buffer): boolean {
+  #countLog(payload: Buffer): void {
     const second = Math.floor(performance.now() / 1000);
     if (second !== this.#logSecond) {
       this.#logSecond = second;
@@ -240,8 +264,12 @@ export class HostSession {
     }
     this.#logBytes += payload.length;
     if (this.#logBytes > LOG_BYTES_A_SECOND) throw new ProtocolError('a flood of log lines');
-    return true;
   }
+}
+
+/** A sandbox or call that has ended may still have had frames under way; what was never made can't. */
+function requireMade(type: number, kind: 'call' | 'sandbox', id: number, next: number): void {
+  if (id === 0 || id >= next) throw new ProtocolError(`frame ${type} for ${kind} ${id}, which was never made`);
 }
 
 /** A sandbox as the host sees it: an id on a connection, and a count of what is in flight. */

@@ -24,7 +24,7 @@ export async function build(dir: string, request: BuildRequest, contents: Uint8A
   const project = new Project(dir, request, contents);
   try {
     project.write();
-    return finish(project, await bundle(project), request.maxBundleBytes);
+    return finish(project, await bundle(project), request);
   } catch (error) {
     return { kind: 'failed', ...diagnose(error, project) };
   }
@@ -35,8 +35,8 @@ export async function warmUp(): Promise<void> {
   await esbuild.transform('export default 1', { loader: 'ts' });
 }
 
-function finish(project: Project, { format, code, sourceMap, warnings }: Bundle, maxBundleBytes: number): BuildOutcome {
-  if (code.length > maxBundleBytes) return { kind: 'oversized', codeBytes: code.length };
+function finish(project: Project, { format, code, sourceMap, warnings }: Bundle, limits: BuildRequest): BuildOutcome {
+  if (code.length > limits.maxBundleBytes) return { kind: 'oversized', codeBytes: code.length };
   let cache: Uint8Array | null = null;
   if (format === 'script') {
     try {
@@ -45,7 +45,16 @@ function finish(project: Project, { format, code, sourceMap, warnings }: Bundle,
       return { kind: 'failed', ...describeSyntaxError(error, sourceMap, project) };
     }
   }
-  return { kind: 'built', format, code, cache, sourceMap, warnings: warningLines(warnings, project) };
+  const fitting = (attachment: Uint8Array | null): Uint8Array | null =>
+    attachment !== null && attachment.length <= limits.maxAttachmentBytes ? attachment : null;
+  return {
+    kind: 'built',
+    format,
+    code,
+    cache: fitting(cache),
+    sourceMap: fitting(sourceMap),
+    warnings: warningLines(warnings, project),
+  };
 }
 
 function diagnose(error: unknown, project: Project): Diagnosis {

@@ -38,19 +38,33 @@ async function bundleScript(project: Project): Promise<Bundle> {
     format: 'iife',
     globalName: '__exports',
     banner: { js: OPENING },
-    footer: { js: 'return __exports;})' },
+    // A module without exports has no value in this format.
+    footer: { js: 'return __exports ?? {};})' },
     supported: { ...LOWERED_AWAIT },
   });
   const code = output(result, '.js')!;
-  return { format: 'script', code: isAllModules(result.metafile) ? strict(code) : code, sourceMap: output(result, '.map'), warnings: result.warnings };
+  return {
+    format: 'script',
+    code: isAllModules(result.metafile) ? strict(code) : code,
+    sourceMap: output(result, '.map'),
+    warnings: result.warnings,
+  };
 }
 
 async function bundleModule(project: Project): Promise<Bundle> {
   const result = await run(project, { format: 'esm' });
-  return { format: 'module', code: output(result, '.js')!, sourceMap: output(result, '.map'), warnings: result.warnings };
+  return {
+    format: 'module',
+    code: output(result, '.js')!,
+    sourceMap: output(result, '.map'),
+    warnings: result.warnings,
+  };
 }
 
-function run(project: Project, options: esbuild.BuildOptions): Promise<esbuild.BuildResult<{ write: false; metafile: true }>> {
+function run(
+  project: Project,
+  options: esbuild.BuildOptions,
+): Promise<esbuild.BuildResult<{ write: false; metafile: true }>> {
   return esbuild.build({
     ...options,
     absWorkingDir: project.dir,
@@ -88,7 +102,7 @@ function output(result: esbuild.BuildResult<{ write: false }>, ending: string): 
 
 function usesTopLevelAwait(error: unknown): boolean {
   const errors = (error as Partial<esbuild.BuildFailure>).errors ?? [];
-  return errors.some(({ text }) => text.startsWith('Top-level await is currently not supported'));
+  return errors.some(({ text }) => /^Top-level await is (?:currently not supported|not available)/.test(text));
 }
 
 /** ES modules are strict code, which esbuild forgets in a script; one CommonJS module among them may rely on being sloppy. */

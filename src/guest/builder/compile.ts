@@ -11,23 +11,22 @@ import { Script } from 'node:vm';
 /** The name of the bundle in its errors. */
 export const BUNDLE_FILE = 'function.js';
 
-/** Below this size a cache saves less than handing it over costs. */
-const MIN_CACHED_BYTES = 16 * 1024;
+/** Where a cache begins to pay: it saved 0.1 ms of 0.3 at 1 KB, 0.5 of 1.0 at 10 KB, 4 of 5.3 at 80 KB. */
+const MIN_CACHED_BYTES = 1024;
+
+/** Compiling everything takes some 40 MB of memory for each MB of code; above this V8 compiles what is called, when it is. */
+const MAX_CACHED_BYTES = 4 * 1024 * 1024;
 
 /** Throws V8's SyntaxError, or a RangeError for code that is nested too deeply. Returns null where no cache is worth it. */
 export function compile(code: Uint8Array): Uint8Array | null {
   const text = Buffer.from(code.buffer, code.byteOffset, code.length).toString('utf8');
-  if (code.length < MIN_CACHED_BYTES) {
+  if (code.length < MIN_CACHED_BYTES || code.length > MAX_CACHED_BYTES) {
     new Script(text, { filename: BUNDLE_FILE });
     return null;
   }
   setFlagsFromString('--no-lazy');
-  try {
-    const script = new Script(text, { filename: BUNDLE_FILE });
-    // The flags are part of the cache: they have to be the executors' again when it is written.
-    setFlagsFromString('--lazy');
-    return script.createCachedData();
-  } finally {
-    setFlagsFromString('--lazy');
-  }
+  const script = new Script(text, { filename: BUNDLE_FILE });
+  // The flags are part of the cache: they have to be the executors' again when it is written.
+  setFlagsFromString('--lazy');
+  return script.createCachedData();
 }

@@ -18,7 +18,9 @@ export function confinement(project: Project): esbuild.Plugin {
     name: 'confinement',
     setup(build) {
       build.onResolve({ filter: ADDRESS }, ({ path, kind }) =>
-        PROVIDED_NODE_MODULES.has(path) && kind !== 'entry-point' ? { path, external: true } : { errors: [{ text: refusal(path) }] },
+        PROVIDED_NODE_MODULES.has(path) && kind !== 'entry-point'
+          ? { path, external: true }
+          : { errors: [{ text: refusal(path) }] },
       );
       // Before a byte of it is read, so that no message can quote it.
       build.onLoad({ filter: /.*/, namespace: 'file' }, ({ path }) =>
@@ -36,7 +38,9 @@ function refusal(path: string): string {
 /** esbuild's own sentence for an import that leads nowhere, completed with the cure. */
 export function unresolved(path: string): string {
   if (isBuiltin(path)) return nodeRefusal(path);
-  const cause = /^[./]/.test(path) ? 'there is no such file among the uploaded files' : 'it is not among the uploaded files; install it before `cordon deploy`';
+  const cause = /^[./]/.test(path)
+    ? 'there is no such file among the uploaded files'
+    : 'it is not among the uploaded files; install it before `cordon deploy`';
   return `Could not resolve ${JSON.stringify(path)}: ${cause}`;
 }
 

@@ -37,7 +37,8 @@ export function warningLines(warnings: readonly esbuild.Message[], project: Proj
 
 /** What esbuild passes and V8 refuses, such as a bad regular expression; found in the source by the source map. */
 export function describeSyntaxError(error: unknown, sourceMap: Uint8Array | null, project: Project): Diagnosis {
-  const { message, stack = '' } = error as Error;
+  if (!(error instanceof SyntaxError)) return { message: 'The code is nested too deeply', issues: [] };
+  const { message, stack = '' } = error;
   const place = sourceMap === null ? null : originOf(stack, sourceMap, project);
   const sentence = sentenceOf(message, place);
   return { message: sentence, issues: place === null ? [] : [`${sentence}\n${codeFrame(place, project)}`] };
@@ -47,12 +48,18 @@ function textOf({ text, location }: esbuild.Message, project: Project): string {
   const specifier = /^Could not resolve "(.*)"$/s.exec(text)?.[1];
   if (specifier !== undefined) return unresolved(specifier);
   if (!project.isScript || location === null || location.file !== project.entry) return text;
-  const rest = location.lineText.slice(0, location.column + location.length);
-  if (/\b(?:import|export)\b[^;]*$/.test(rest) && /^(?:Unexpected|Expected)/.test(text)) {
+  if (isStaticImport(location, project)) {
     return 'A script body can have no static import or export: use `await import(…)`, or make it a module with `export default`';
   }
   if (uploaded(location, project) !== null) return text;
   return text.startsWith('Unexpected "}"') ? 'There is a "}" too many' : 'The code ends too early';
+}
+
+/** In a function esbuild stops at the word itself, or right after it. */
+function isStaticImport({ line, column, length, lineText, file }: esbuild.Location, project: Project): boolean {
+  const uploadedLine = project.text(file)!.split('\n')[line - 1] ?? '';
+  const end = column + length - (Buffer.byteLength(lineText) - Buffer.byteLength(uploadedLine));
+  return /(?:^|[;}])\s*(?:import|export)\b[^;(]*$/.test(Buffer.from(uploadedLine).toString('utf8', 0, end));
 }
 
 function sentenceOf(text: string, place: Place | null): string {
@@ -80,7 +87,9 @@ function originOf(stack: string, sourceMap: Uint8Array, project: Project): Place
   const [head = '', , carets = ''] = stack.split('\n', 3);
   const line = Number(/:(\d+)$/.exec(head)?.[1]);
   if (!Number.isInteger(line)) return null;
-  const map = new SourceMap(JSON.parse(Buffer.from(sourceMap).toString('utf8')) as ConstructorParameters<typeof SourceMap>[0]);
+  const map = new SourceMap(
+    JSON.parse(Buffer.from(sourceMap).toString('utf8')) as ConstructorParameters<typeof SourceMap>[0],
+  );
   const origin = map.findOrigin(line, carets.indexOf('^') + 1);
   if (!('fileName' in origin) || project.text(origin.fileName) === undefined) return null;
   const position = project.uploadedPosition(origin.fileName, { line: origin.lineNumber, column: origin.columnNumber });
@@ -94,7 +103,9 @@ function codeFrame({ file, line, column }: Place, project: Project): string {
   const digits = String(line + 1).length;
   const shown: string[] = [];
   for (let at = Math.max(1, line - 1); at <= Math.min(lines.length, line + 1); at++) {
-    const text = lines[at - 1]!.slice(from, from + MAX_WIDTH).replaceAll('\t', ' ').trimEnd();
+    const text = lines[at - 1]!.slice(from, from + MAX_WIDTH)
+      .replaceAll('\t', ' ')
+      .trimEnd();
     shown.push(`${at === line ? '>' : ' '} ${String(at).padStart(digits)} | ${text}`.trimEnd());
     if (at === line) shown.push(`  ${' '.repeat(digits)} | ${' '.repeat(column - 1 - from)}^`);
   }

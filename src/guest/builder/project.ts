@@ -24,6 +24,7 @@ export class Project {
   readonly entry: string;
   readonly isScript: boolean;
   readonly #files = new Map<string, Uint8Array>();
+  #root = '';
 
   constructor(dir: string, request: BuildRequest, contents: Uint8Array) {
     this.dir = dir;
@@ -37,22 +38,25 @@ export class Project {
   }
 
   write(): void {
-    // `exist: false` by default: a folder that is there already is not ours.
+    // Fails where the folder is there already, which then is not ours.
     mkdirSync(this.dir, { mode: 0o700 });
+    this.#root = realpathSync(this.dir) + sep;
     const folders = new Set([this.dir]);
     for (const [path, content] of this.#files) {
       const file = join(this.dir, path);
       const folder = dirname(file);
       if (!folders.has(folder)) mkdirSync(folder, { recursive: true });
       folders.add(folder);
-      writeFileSync(file, this.#isWrapped(path) ? SCRIPT_PREFIX + this.text(path)! + SCRIPT_SUFFIX : content, { flag: 'wx' });
+      writeFileSync(file, this.#isWrapped(path) ? SCRIPT_PREFIX + this.text(path)! + SCRIPT_SUFFIX : content, {
+        flag: 'wx',
+      });
     }
   }
 
   /** Whether a path, all its links followed, is a file of this project. */
   contains(path: string): boolean {
     try {
-      return realpathSync(path).startsWith(realpathSync(this.dir) + sep);
+      return realpathSync(path).startsWith(this.#root);
     } catch {
       return false;
     }

@@ -30,7 +30,7 @@ export class Executor implements SandboxOwner {
       // Without its host an executor has no reason to be.
       onClose: () => process.kill(process.pid, 'SIGKILL'),
     });
-    this.#pool = new IsolatePool(guest, READY_ISOLATES, () => this.#die('V8 reported a catastrophic error', 0));
+    this.#pool = new IsolatePool(guest, READY_ISOLATES);
   }
 
   async start(): Promise<void> {

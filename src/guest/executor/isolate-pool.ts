@@ -12,6 +12,8 @@ export interface ReadyIsolate {
   readonly isolate: ivm.Isolate;
   readonly context: ivm.Context;
   readonly port: Port;
+  /** V8 gave up on this isolate; its thread never comes back. Set by whoever has taken it. */
+  onCatastrophe: () => void;
 }
 
 export interface GuestSource {
@@ -26,14 +28,12 @@ export class IsolatePool {
   readonly #source: GuestSource;
   readonly #cache: ivm.ExternalCopy<ArrayBuffer>;
   readonly #size: number;
-  readonly #onPoisoned: () => void;
   readonly #ready: ReadyIsolate[] = [];
   #filling = false;
 
-  constructor(source: GuestSource, size: number, onPoisoned: () => void) {
+  constructor(source: GuestSource, size: number) {
     this.#source = source;
     this.#size = size;
-    this.#onPoisoned = onPoisoned;
     const { cache } = source;
     this.#cache = new ivm.ExternalCopy(cache.buffer.slice(cache.byteOffset, cache.byteOffset + cache.byteLength) as ArrayBuffer);
   }
@@ -57,10 +57,11 @@ export class IsolatePool {
   }
 
   async #create(memoryMb: number): Promise<ReadyIsolate> {
-    const isolate = new ivm.Isolate({ memoryLimit: memoryMb, onCatastrophicError: this.#onPoisoned });
+    const isolate = new ivm.Isolate({ memoryLimit: memoryMb, onCatastrophicError: () => ready.onCatastrophe() });
     const context = await isolate.createContext();
     const script = await isolate.compileScript(this.#source.code, { filename: 'cordon:guest', cachedData: this.#cache });
     const port = (await script.run(context, { reference: true })) as unknown as Port;
-    return { isolate, context, port };
+    const ready: ReadyIsolate = { isolate, context, port, onCatastrophe: () => undefined };
+    return ready;
   }
 }

@@ -127,6 +127,7 @@ export class IsolateSandbox {
 
   async #load(ready: ReadyIsolate, payload: Uint8Array): Promise<void> {
     this.#ready = ready;
+    ready.onCatastrophe = () => this.#lost();
     if (this.#gone) return this.#dispose();
     this.#turnSinceMs = performance.now();
     try {
@@ -183,8 +184,18 @@ export class IsolateSandbox {
     this.#turnSinceMs = 0;
     if (this.#gone) return;
     const culprit = this.#runningCall();
-    if (this.#ready?.isolate.isDisposed === true) this.#recycle('OUT_OF_MEMORY', `The function used more than ${this.#meta.memoryMb} MB of memory`, culprit);
+    if (this.#ready?.isolate.isDisposed === true) this.#recycle('OUT_OF_MEMORY', this.#memoryMessage(), culprit);
     else this.#recycle('SANDBOX_RECYCLED', `The mailbox of the sandbox broke: ${String(error)}`, culprit);
+  }
+
+  /** V8 could not even throw: it has run out of memory in one step. The thread is lost, and this process with it. */
+  #lost(): void {
+    if (!this.#gone) this.#recycle('OUT_OF_MEMORY', this.#memoryMessage(), this.#runningCall());
+    this.#owner.onPoisoned(this, 'V8 reported a catastrophic error');
+  }
+
+  #memoryMessage(): string {
+    return `The function used more than its ${this.#meta.memoryMb} MB of memory`;
   }
 
   #deliver(record: RecordReader): void {

@@ -1,9 +1,7 @@
 /** The parts of a URL as it was sent, found without parsing it as one: it may be relative. */
 
 import * as modules from '../web/modules.ts';
-import { put, split, stringIndexOf, stringSlice, join } from '../web/primordials.ts';
-
-const decode = decodeURIComponent;
+import { stringIndexOf, stringSlice } from '../web/primordials.ts';
 
 /** `/a/b` of `https://host/a/b?c#d`. */
 export function pathOf(url: string): string {
@@ -16,35 +14,10 @@ export function pathOf(url: string): string {
 
 /** The query as an object; of a name that occurs more than once, the last value. */
 export function queryOf(url: string): Record<string, string> {
-  const query: Record<string, string> = {};
-  const mark = stringIndexOf(url, '?');
-  if (mark === -1) return query;
-  const hash = stringIndexOf(url, '#');
-  const text = stringSlice(url, mark + 1, hash === -1 ? url.length : hash);
-  if (text === '') return query;
-  try {
-    fill(query, text);
-  } catch {
-    // Not every sequence of escapes is UTF-8; the standard's parser has an answer for those too.
-    for (const [name, value] of new (modules.url().URLSearchParams)(text)) put(query, name, value);
-  }
-  return query;
-}
-
-function fill(query: Record<string, string>, text: string): void {
-  const pairs = split(text, '&');
-  for (let i = 0; i < pairs.length; i++) {
-    const pair = pairs[i] as string;
-    if (pair === '') continue;
-    const equals = stringIndexOf(pair, '=');
-    const name = equals === -1 ? pair : stringSlice(pair, 0, equals);
-    put(query, decoded(name), equals === -1 ? '' : decoded(stringSlice(pair, equals + 1)));
-  }
-}
-
-function decoded(text: string): string {
-  const spaced = stringIndexOf(text, '+') === -1 ? text : join(split(text, '+'), ' ');
-  return stringIndexOf(spaced, '%') === -1 ? spaced : decode(spaced);
+  const start = endOfPath(url);
+  if (url[start] !== '?') return {};
+  const hash = stringIndexOf(url, '#', start);
+  return modules.url().queryObject(stringSlice(url, start + 1, hash === -1 ? url.length : hash));
 }
 
 function endOfPath(url: string): number {

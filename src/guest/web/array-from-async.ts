@@ -10,30 +10,26 @@ interface Target {
   length: number;
 }
 
-interface Holder {
-  fromAsync(this: unknown, items: unknown, mapper?: unknown, thisArg?: unknown): Promise<Target>;
+export async function fromAsync(this: unknown, items: unknown, mapper?: unknown, thisArg?: unknown): Promise<Target> {
+  if (mapper !== undefined && typeof mapper !== 'function') {
+    throw new TypeError('The second argument of Array.fromAsync() must be a function');
+  }
+  if (items === undefined || items === null) throw new TypeError('Array.fromAsync() needs an iterable or an array-like object');
+  const map = mapper as Mapper | undefined;
+  const source = items as Partial<AsyncIterable<unknown> & Iterable<unknown>>;
+  const isIterable = (source[Symbol.asyncIterator] ?? source[Symbol.iterator] ?? null) !== null;
+  const length = isIterable ? null : lengthOf(items as object);
+  const target = targetOf(this, length);
+  let index = 0;
+  const add = async (value: unknown): Promise<void> => {
+    const at = index++;
+    put(target, at, map === undefined ? value : await apply(map, thisArg, [value, at]));
+  };
+  if (length === null) for await (const value of source as AsyncIterable<unknown>) await add(value);
+  else while (index < length) await add(await (items as Record<number, unknown>)[index]);
+  target.length = index;
+  return target;
 }
-
-/** Holds it as a method, so that it can't be constructed. */
-export const holder: Holder = {
-  async fromAsync(items, mapper, thisArg) {
-    if (mapper !== undefined && typeof mapper !== 'function') throw new TypeError('The second argument of Array.fromAsync() must be a function');
-    if (items === undefined || items === null) throw new TypeError('Array.fromAsync() needs an iterable or an array-like object');
-    const map = mapper as Mapper | undefined;
-    const source = items as Partial<AsyncIterable<unknown> & Iterable<unknown>>;
-    const isIterable = (source[Symbol.asyncIterator] ?? source[Symbol.iterator] ?? null) !== null;
-    const target = targetOf(this, isIterable ? null : lengthOf(items as object));
-    let index = 0;
-    const add = async (value: unknown): Promise<void> => {
-      const at = index++;
-      put(target, at, map === undefined ? value : await apply(map, thisArg, [value, at]));
-    };
-    if (isIterable) for await (const value of source as AsyncIterable<unknown>) await add(value);
-    else for (const length = lengthOf(items as object); index < length; ) await add(await (items as Record<number, unknown>)[index]);
-    target.length = index;
-    return target;
-  },
-};
 
 /** An array, unless the method was put on another constructor. */
 function targetOf(constructor: unknown, length: number | null): Target {

@@ -7,7 +7,7 @@
 
 import { chain, rejected, resolved } from './engine.ts';
 import * as modules from './modules.ts';
-import { bytesOf, copyBytes, isObject, parse, push, setBytes, tagOf, toText, toWellFormed, typedArrayBuffer, TypeError, Uint8Array } from './primordials.ts';
+import { bytesOf, copyBytes, isObject, parse, push, setBytes, toText, toWellFormed, typedArrayBuffer, TypeError, Uint8Array } from './primordials.ts';
 import { encodeUtf8 } from './utf8.ts';
 
 export type BodyContent = string | Uint8Array | ReadableStream | null;
@@ -110,7 +110,7 @@ export function extractContent(init: unknown): BodyContent {
 export function contentTypeOf(init: unknown): string | null {
   if (typeof init === 'string') return 'text/plain;charset=UTF-8';
   if (init === null || init === undefined || isStream(init) || bytesOf(init) !== null) return null;
-  const isForm = tagOf(init) === '[object URLSearchParams]' && modules.url().isURLSearchParams(init);
+  const isForm = modules.urlIfLoaded()?.isURLSearchParams(init) === true;
   return isForm ? 'application/x-www-form-urlencoded;charset=UTF-8' : 'text/plain;charset=UTF-8';
 }
 

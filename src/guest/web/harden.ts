@@ -6,19 +6,19 @@
  * nothing that it can reach holds the originals.
  */
 
-import { holder } from './array-from-async.ts';
+import { fromAsync } from './array-from-async.ts';
 
 const { apply, construct, defineProperty, setPrototypeOf, getPrototypeOf } = Reflect;
 
 /** Hardens the realm that `target` is the global object of. Call it once, before any user code. */
 export function harden(target: object): void {
   const realm = target as Record<string, unknown>;
+  requireStrictMode();
   removeCodeGeneration(realm);
   for (const name of ['SharedArrayBuffer', 'Atomics', 'WebAssembly', 'ShadowRealm']) delete realm[name];
   fixArrayBuffer(realm);
-  hideFrames();
   coarsenTemporal(realm);
-  define(Array, 'fromAsync', holder.fromAsync);
+  define(Array, 'fromAsync', fromAsync);
 }
 
 /**
@@ -33,7 +33,9 @@ function removeCodeGeneration(realm: Record<string, unknown>): void {
   setPrototypeOf(blockedConstructor('AsyncFunction', getPrototypeOf(async) as object), blocked);
   setPrototypeOf(blockedConstructor('AsyncGeneratorFunction', getPrototypeOf(asyncGenerator) as object), blocked);
   setPrototypeOf(blockedConstructor('GeneratorFunction', getPrototypeOf(function* () {}) as object), blocked);
-  define(realm, 'eval', { eval: (): never => refuse() }.eval);
+  const evaluate = (): never => refuse();
+  defineProperty(evaluate, 'name', { value: 'eval' });
+  define(realm, 'eval', evaluate);
 }
 
 function blockedConstructor(name: string, prototype: object): object {
@@ -57,7 +59,7 @@ function refuse(): never {
 function fixArrayBuffer(realm: Record<string, unknown>): void {
   const Native = ArrayBuffer;
   const { TypeError } = globalThis;
-  const Fixed = function ArrayBuffer(length?: number, options?: { maxByteLength?: unknown } | null): unknown {
+  const Fixed = function (length?: number, options?: { maxByteLength?: unknown } | null): unknown {
     if (new.target === undefined) throw new TypeError("Constructor ArrayBuffer requires 'new'");
     if (typeof options === 'object' && options !== null && options.maxByteLength !== undefined) {
       throw new TypeError('A resizable ArrayBuffer (maxByteLength) cannot be made here');
@@ -65,23 +67,22 @@ function fixArrayBuffer(realm: Record<string, unknown>): void {
     return construct(Native, [length], new.target);
   };
   for (const key of ['isView', Symbol.species] as const) defineProperty(Fixed, key, Object.getOwnPropertyDescriptor(Native, key) as PropertyDescriptor);
+  defineProperty(Fixed, 'name', { value: 'ArrayBuffer' });
   defineProperty(Fixed, 'length', { value: 1 });
   defineProperty(Fixed, 'prototype', { value: Native.prototype, writable: false });
   define(Native.prototype, 'constructor', Fixed);
   define(realm, 'ArrayBuffer', Fixed);
 }
 
-/** A stack's frames give away the functions and receivers they ran; those two methods answer nothing any more. */
-function hideFrames(): void {
-  const holder = Error as { prepareStackTrace?: unknown };
-  holder.prepareStackTrace = (_error: unknown, frames: unknown) => frames;
-  const frame = (new Error().stack as unknown as object[])[0];
-  delete holder.prepareStackTrace;
-  if (typeof frame !== 'object') return;
-  const methods = getPrototypeOf(frame) as object;
-  for (const name of ['getThis', 'getFunction']) {
-    defineProperty(methods, name, { value: () => undefined, writable: false, configurable: false });
-  }
+/**
+ * A stack's frames (Error.prepareStackTrace) show the functions and receivers of sloppy code, and so does
+ * `function.caller`. Of strict code they show nothing, so all of ours has to be.
+ */
+function requireStrictMode(): void {
+  const receiver = (function (this: unknown): unknown {
+    return this;
+  })();
+  if (receiver !== undefined) throw new TypeError('The guest must be bundled as strict code');
 }
 
 /** Temporal.Now tells microseconds; here it tells what Date does. */

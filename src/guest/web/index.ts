@@ -9,7 +9,7 @@ import { host, setEngine } from './engine.ts';
 import { Headers } from './headers.ts';
 import type { WebHost } from './host.ts';
 import * as modules from './modules.ts';
-import { hide } from './primordials.ts';
+import { hide, rename } from './primordials.ts';
 import { Request } from './request.ts';
 import { Response } from './response.ts';
 import { clearTimer, dropTimer, fireTimer, queueMicrotask, setInterval, setTimeout } from './timers.ts';
@@ -40,7 +40,7 @@ export function installWeb(target: object, services: WebHost): WebControls {
     queueMicrotask,
     reportError: (error: unknown) => host.reportError(error),
   };
-  for (const name of Object.keys(eager)) hide(target, name, eager[name]);
+  for (const name of Object.keys(eager)) expose(target, name, eager[name]);
   for (const [load, names] of LAZY) for (const name of names) defineLazy(target, name, load);
   return { fireTimer, dropTimer, makeStream: (source, strategy) => modules.streams().makeStream(source, strategy), encode: encodeUtf8 };
 }
@@ -80,19 +80,20 @@ const LAZY: readonly (readonly [load: () => object, names: readonly string[]])[]
   ],
 ];
 
+/** A library that looks for the native version of what it is about to define, or of its like, finds none. */
+let loading = false;
+
 /** Read, it loads its module and becomes the value; assigned, it becomes what was assigned. */
 function defineLazy(target: object, name: string, load: () => object): void {
-  let loading = false;
   Object.defineProperty(target, name, {
     configurable: true,
     enumerable: false,
     get(): unknown {
-      // A library that looks for a native version of what it is about to define finds none.
       if (loading) return undefined;
       loading = true;
       try {
         const value = (load() as Record<string, unknown>)[name];
-        hide(target, name, value);
+        expose(target, name, value);
         return value;
       } finally {
         loading = false;
@@ -100,4 +101,10 @@ function defineLazy(target: object, name: string, load: () => object): void {
     },
     set: (value: unknown) => hide(target, name, value),
   });
+}
+
+/** Under its own name, whatever the bundler has called it. */
+function expose(target: object, name: string, value: unknown): void {
+  if (typeof value === 'function' && value.name !== name) rename(value, name);
+  hide(target, name, value);
 }

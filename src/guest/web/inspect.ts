@@ -26,11 +26,11 @@ import {
   stringify,
   stringIndexOf,
   stringSlice,
-  tagOf,
   toText,
   typedArrayName,
   uncurry,
 } from './primordials.ts';
+import { webParts } from './web-parts.ts';
 
 const MAX_DEPTH = 4;
 const MAX_ITEMS = 100;
@@ -39,8 +39,8 @@ const LINE_UNITS = 72;
 const mapForEach = uncurry(Map.prototype.forEach as (this: object, callback: (value: unknown, key: unknown) => void) => void);
 const setForEach = uncurry(Set.prototype.forEach as (this: object, callback: (value: unknown) => void) => void);
 const dateText = uncurry(Date.prototype.toISOString as (this: object) => string);
-const regexpText = uncurry(RegExp.prototype.toString as (this: object) => string);
 const regexpSource = uncurry(getOwnPropertyDescriptor(RegExp.prototype, 'source')?.get as (this: object) => string);
+const regexpFlags = uncurry(getOwnPropertyDescriptor(RegExp.prototype, 'flags')?.get as (this: object) => string);
 const promisePrototype = Promise.prototype;
 const symbolText = uncurry(Symbol.prototype.toString as (this: symbol) => string);
 const { isError } = Error as unknown as { isError(value: unknown): boolean };
@@ -88,13 +88,18 @@ class Inspector {
     if (isArray(value)) return this.#describeList(value, name, depth);
     if (isView(value)) return this.#describeView(value, depth);
     if (isArrayBuffer(value)) return `ArrayBuffer { byteLength: ${arrayBufferLength(value)} }`;
-    const tag = tagOf(value);
-    if (tag === '[object Date]') return attempt(() => dateText(value)) ?? 'Invalid Date';
-    if (tag === '[object RegExp]' && attempt(() => regexpSource(value)) !== null) return regexpText(value);
-    if (value instanceof Map) return this.#describeMap(value, name, depth) ?? this.#withProperties(name, value, depth);
-    if (value instanceof Set) return this.#describeSet(value, name, depth) ?? this.#withProperties(name, value, depth);
-    if (promisePrototype === getPrototypeOf(value)) return 'Promise {}';
-    return this.#withProperties(name === 'Object' ? '' : name, value, depth);
+    return this.#describeBuiltIn(value, name, depth) ?? this.#withProperties(name === 'Object' ? '' : name, value, depth);
+  }
+
+  /** Null where the value only inherits from one of them. */
+  #describeBuiltIn(value: object, name: string, depth: number): string | null {
+    if (value instanceof Date) return attempt(() => dateText(value)) ?? 'Invalid Date';
+    if (value instanceof RegExp) return attempt(() => `/${regexpSource(value)}/${regexpFlags(value)}`);
+    if (value instanceof Map) return this.#describeMap(value, name, depth);
+    if (value instanceof Set) return this.#describeSet(value, name, depth);
+    if (getPrototypeOf(value) === promisePrototype) return 'Promise {}';
+    const parts = webParts(value);
+    return parts === null ? null : this.#withProperties(name, parts, depth);
   }
 
   #describeError(error: object, depth: number): string {
@@ -110,13 +115,10 @@ class Inspector {
     if (depth > MAX_DEPTH) return `[${name}]`;
     const items: string[] = [];
     const shown = min(list.length, MAX_ITEMS);
-    let holes = 0;
     for (let i = 0; i < shown && this.#room > 0; i++) {
       const descriptor = getOwnPropertyDescriptor(list, i);
-      if (descriptor === undefined) holes++;
-      else push(items, this.#showDescriptor(descriptor, depth));
+      push(items, descriptor === undefined ? '<empty>' : this.#showDescriptor(descriptor, depth));
     }
-    if (holes > 0) push(items, `<${holes} empty>`);
     if (list.length > shown) push(items, `… ${list.length - shown} more`);
     return label + layOut('[', items, ']', depth);
   }

@@ -12,7 +12,11 @@ const once = <T>(load: () => unknown): (() => T) => {
 };
 
 export const streams: () => typeof import('./streams.ts') = once(() => require('./streams.ts'));
-export const url: () => typeof import('./url.ts') = once(() => require('./url.ts'));
+let loadedUrl: typeof import('./url.ts') | null = null;
+export const url = (): typeof import('./url.ts') => (loadedUrl ??= require('./url.ts') as typeof import('./url.ts'));
+/** Null where there can't be any URL yet. */
+export const urlIfLoaded = (): typeof import('./url.ts') | null => loadedUrl;
+export const urlParser: () => typeof import('./url-parser.ts') = once(() => require('./url-parser.ts'));
 export const encoding: () => typeof import('./encoding.ts') = once(() => require('./encoding.ts'));
 export const events: () => typeof import('./events.ts') = once(() => require('./events.ts'));
 export const abort: () => typeof import('./abort.ts') = once(() => require('./abort.ts'));

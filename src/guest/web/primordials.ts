@@ -54,6 +54,11 @@ export function hide(target: object, key: PropertyKey, value: unknown): void {
   defineProperty(target, key, { __proto__: null, value, writable: true, enumerable: false, configurable: true });
 }
 
+/** Gives a function another name. */
+export function rename(fn: object, name: string): void {
+  defineProperty(fn, 'name', { __proto__: null, value: name, writable: false, enumerable: false, configurable: true });
+}
+
 /** Appends without running a setter that user code put on `Array.prototype`. */
 export function push<T>(list: T[], value: T): void {
   put(list, list.length, value);
@@ -114,7 +119,7 @@ export function bytesOf(value: unknown): Uint8Array | null {
 export const copyBytes = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes);
 
 export function isArrayBuffer(value: unknown): value is ArrayBuffer {
-  if (typeof value !== 'object' || value === null || tagOf(value) !== '[object ArrayBuffer]') return false;
+  if (!(value instanceof ArrayBuffer)) return false;
   try {
     arrayBufferLength(value);
     return true;

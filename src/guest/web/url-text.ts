@@ -11,7 +11,8 @@ const PATH = String.raw`(?:\/(?!\.|%2[eE])[A-Za-z0-9\-._~!$&'()*+,;=:@%]*)+`;
 const QUERY = String.raw`(?:\?[A-Za-z0-9\-._~!$&()*+,;=:@/?%]*)?`;
 const CANONICAL = new RegExp(`^https?://${HOST}${PORT}${PATH}${QUERY}$`);
 
+/** Whether it is known to be in its final form; others may be too. */
+export const isCanonical = (text: string): boolean => exec(CANONICAL, text) !== null;
+
 /** The URL as `new URL(text).href` gives it. Throws a TypeError where that does. */
-export function canonicalUrl(text: string): string {
-  return exec(CANONICAL, text) !== null ? text : modules.url().hrefOf(text);
-}
+export const canonicalUrl = (text: string): string => (isCanonical(text) ? text : new (modules.url().URL)(text).href);

@@ -1,19 +1,240 @@
-/** URL and URLSearchParams, from whatwg-url. */
+/**
+ * URL, as the URL standard has it. A URL that is in its final form already, as most are, is kept as text and its parts
+ * are slices of it; the standard's parser is loaded for the others, and for changes.
+ */
 
-import * as urls from 'whatwg-url/lib/URL.js';
-import * as params from 'whatwg-url/lib/URLSearchParams.js';
+import type { UrlRecord } from 'whatwg-url/lib/url-state-machine.js';
+import * as modules from './modules.ts';
+import { stringIndexOf, stringSlice, toWellFormed, TypeError } from './primordials.ts';
+import { isURLSearchParams, paramsOfUrl, queryObject, resetParams, URLSearchParams } from './url-search-params.ts';
+import { isCanonical } from './url-text.ts';
 
-interface Parsed {
-  readonly href: string;
+export { isURLSearchParams, queryObject, URLSearchParams };
+
+const text = (value: unknown): string => toWellFormed(`${value as string}`);
+
+/** What a log shows of a URL or its parameters; null for anything else. */
+export let urlParts: (value: object) => object | null;
+
+export class URL {
+  /** Null once the URL is held as a record. */
+  #href: string | null = null;
+  #record: UrlRecord | null = null;
+  #params: URLSearchParams | null = null;
+
+  static {
+    urlParts = (value) => {
+      if (isURLSearchParams(value)) return { query: value.toString() };
+      return #href in value ? { href: value.href } : null;
+    };
+  }
+
+  constructor(url: unknown, base?: unknown) {
+    const given = text(url);
+    if (base === undefined && isCanonical(given)) this.#href = given;
+    else this.#record = parseOrThrow(given, base === undefined ? undefined : text(base));
+  }
+
+  static canParse(url: unknown, base?: unknown): boolean {
+    return URL.parse(url, base) !== null;
+  }
+
+  static parse(url: unknown, base?: unknown): URL | null {
+    const given = text(url);
+    const givenBase = base === undefined ? undefined : text(base);
+    try {
+      return new URL(given, givenBase);
+    } catch {
+      return null;
+    }
+  }
+
+  get href(): string {
+    return this.#href ?? modules.urlParser().serializeURL(this.#parsed());
+  }
+
+  set href(value: unknown) {
+    this.#record = parseOrThrow(text(value), undefined);
+    this.#href = null;
+    this.#resetParams();
+  }
+
+  get origin(): string {
+    const href = this.#href;
+    return href === null ? modules.urlParser().serializeURLOrigin(this.#parsed()) : stringSlice(href, 0, pathStart(href));
+  }
+
+  get protocol(): string {
+    const href = this.#href;
+    return href === null ? `${this.#parsed().scheme}:` : stringSlice(href, 0, stringIndexOf(href, ':') + 1);
+  }
+
+  set protocol(value: unknown) {
+    this.#change(`${text(value)}:`, 'scheme start');
+  }
+
+  get username(): string {
+    return this.#href === null ? this.#parsed().username : '';
+  }
+
+  set username(value: unknown) {
+    const { cannotHaveAUsernamePasswordPort, setTheUsername } = modules.urlParser();
+    const given = text(value);
+    if (!cannotHaveAUsernamePasswordPort(this.#changing())) setTheUsername(this.#changing(), given);
+  }
+
+  get password(): string {
+    return this.#href === null ? this.#parsed().password : '';
+  }
+
+  set password(value: unknown) {
+    const { cannotHaveAUsernamePasswordPort, setThePassword } = modules.urlParser();
+    const given = text(value);
+    if (!cannotHaveAUsernamePasswordPort(this.#changing())) setThePassword(this.#changing(), given);
+  }
+
+  get host(): string {
+    const href = this.#href;
+    if (href !== null) return stringSlice(href, stringIndexOf(href, ':') + 3, pathStart(href));
+    const { host, port } = this.#parsed();
+    if (host === null) return '';
+    return port === null ? this.hostname : `${modules.urlParser().serializeHost(host)}:${port}`;
+  }
+
+  set host(value: unknown) {
+    if (!this.#isOpaque()) this.#change(text(value), 'host');
+  }
+
+  get hostname(): string {
+    const href = this.#href;
+    if (href !== null) {
+      const { host } = this;
+      const colon = stringIndexOf(host, ':');
+      return colon === -1 ? host : stringSlice(host, 0, colon);
+    }
+    const { host } = this.#parsed();
+    return host === null ? '' : modules.urlParser().serializeHost(host);
+  }
+
+  set hostname(value: unknown) {
+    if (!this.#isOpaque()) this.#change(text(value), 'hostname');
+  }
+
+  get port(): string {
+    if (this.#href !== null) {
+      const { host } = this;
+      const colon = stringIndexOf(host, ':');
+      return colon === -1 ? '' : stringSlice(host, colon + 1);
+    }
+    const { port } = this.#parsed();
+    return port === null ? '' : `${port}`;
+  }
+
+  set port(value: unknown) {
+    const given = text(value);
+    const record = this.#changing();
+    if (modules.urlParser().cannotHaveAUsernamePasswordPort(record)) return;
+    if (given === '') record.port = null;
+    else this.#change(given, 'port');
+  }
+
+  get pathname(): string {
+    const href = this.#href;
+    return href === null ? modules.urlParser().serializePath(this.#parsed()) : stringSlice(href, pathStart(href), queryStart(href));
+  }
+
+  set pathname(value: unknown) {
+    const given = text(value);
+    if (this.#isOpaque()) return;
+    this.#changing().path = [];
+    this.#change(given, 'path start');
+  }
+
+  get search(): string {
+    const query = this.#query();
+    return query === '' ? '' : `?${query}`;
+  }
+
+  set search(value: unknown) {
+    const given = text(value);
+    const record = this.#changing();
+    record.query = given === '' ? null : '';
+    if (given !== '') this.#change(given[0] === '?' ? stringSlice(given, 1) : given, 'query');
+    this.#resetParams();
+  }
+
+  get searchParams(): URLSearchParams {
+    return (this.#params ??= paramsOfUrl(this.#query(), (query) => void (this.#changing().query = query === '' ? null : query)));
+  }
+
+  get hash(): string {
+    const fragment = this.#href === null ? (this.#parsed().fragment ?? '') : '';
+    return fragment === '' ? '' : `#${fragment}`;
+  }
+
+  set hash(value: unknown) {
+    const given = text(value);
+    const record = this.#changing();
+    record.fragment = given === '' ? null : '';
+    if (given !== '') this.#change(given[0] === '#' ? stringSlice(given, 1) : given, 'fragment');
+  }
+
+  toString(): string {
+    return this.href;
+  }
+
+  toJSON(): string {
+    return this.href;
+  }
+
+  get [Symbol.toStringTag](): string {
+    return 'URL';
+  }
+
+  #query(): string {
+    const href = this.#href;
+    return href === null ? (this.#parsed().query ?? '') : stringSlice(href, queryStart(href) + 1);
+  }
+
+  #parsed(): UrlRecord {
+    return (this.#record ??= parseOrThrow(this.#href as string, undefined));
+  }
+
+  /** The record, to be changed: the text does not hold any more. */
+  #changing(): UrlRecord {
+    const record = this.#parsed();
+    this.#href = null;
+    return record;
+  }
+
+  #change(input: string, stateOverride: string): void {
+    modules.urlParser().basicURLParse(input, { url: this.#changing(), stateOverride });
+  }
+
+  #isOpaque(): boolean {
+    return modules.urlParser().hasAnOpaquePath(this.#parsed());
+  }
+
+  #resetParams(): void {
+    if (this.#params !== null) resetParams(this.#params, this.#query());
+  }
 }
 
-/** The generated classes take their errors and prototypes from here, and put themselves into it. */
-const realm = { Array, Object, Promise, String, TypeError } as Record<string, unknown>;
-urls.install(realm, ['Window']);
-params.install(realm, ['Window']);
+function parseOrThrow(given: string, base: string | undefined): UrlRecord {
+  const { basicURLParse } = modules.urlParser();
+  const baseURL = base === undefined ? null : basicURLParse(base);
+  if (base !== undefined && baseURL === null) throw new TypeError(`Invalid base URL: ${shortened(base)}`);
+  const record = basicURLParse(given, { baseURL });
+  if (record === null) throw new TypeError(`Invalid URL: ${shortened(given)}`);
+  return record;
+}
 
-export const URL = realm['URL'] as new (text: string, base?: string) => Parsed;
-export const URLSearchParams = realm['URLSearchParams'] as new (init?: unknown) => Iterable<[string, string]>;
+/** Of a URL that is canonical: `https://` is followed by a host and a path. */
+const pathStart = (href: string): number => stringIndexOf(href, '/', 8);
 
-export const hrefOf = (text: string): string => new URL(text).href;
-export const isURLSearchParams = (value: unknown): boolean => params.is(value);
+function queryStart(href: string): number {
+  const mark = stringIndexOf(href, '?');
+  return mark === -1 ? href.length : mark;
+}
+
+const shortened = (given: string): string => (given.length > 200 ? `${stringSlice(given, 0, 200)}…` : given);

@@ -1,0 +1,110 @@
+/** Cold: from the request to the first byte of a function that is deployed and was never loaded. */
+
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { NODE_FLAGS } from '../src/lib/v8-flags.ts';
+import type { Benchmark, BenchmarkOptions, Report } from './benchmark.ts';
+import { hostOf, startCordon } from './support/cordon-server.ts';
+import type { CordonServer } from './support/cordon-server.ts';
+import { becameQuiet } from './support/processes.ts';
+import { percentile } from './support/statistics.ts';
+
+const MOST_P50_MS = 4;
+const MOST_P99_MS = 15;
+const WARM_UP_CALLS = 300;
+const BARE_ISOLATE = fileURLToPath(new URL('peers/bare-isolate.ts', import.meta.url));
+
+export const cold: Benchmark = { name: 'cold', summary: 'deployed and never loaded, to the first byte', run };
+
+async function run({ quick, progress }: BenchmarkOptions): Promise<Report> {
+  await using cordon = await startCordon();
+  await warmUp(cordon);
+  const count = quick ? 20 : 100;
+
+  progress('bare isolates');
+  const bareMs = await bareIsolates(count);
+  progress(`${count} functions of a tenant that has an executor`);
+  const knownTenantMs = await firstCalls(cordon, count, () => 'known', true);
+  progress(`${count} more, one right after the other`);
+  const burstMs = await firstCalls(cordon, count, () => 'burst', false);
+  progress(`the first functions of ${count} tenants`);
+  const newTenantMs = await firstCalls(cordon, count, (index) => `new-${index}`, true);
+
+  const rows = [
+    { label: 'bare isolate + context', durationsMs: bareMs },
+    { label: 'new function, known tenant', durationsMs: knownTenantMs },
+    { label: 'the same, no pause between', durationsMs: burstMs },
+    { label: 'first function of a tenant', durationsMs: newTenantMs },
+  ].map(({ label, durationsMs }) => ({ label, p50: percentile(durationsMs, 50), p99: percentile(durationsMs, 99) }));
+  const bareP50 = rows[0]!.p50;
+  return {
+    tables: [
+      {
+        title: `${count} functions each`,
+        columns: ['p50', 'p99', 'of a bare isolate'],
+        rows: rows.map(({ label, p50, p99 }) => ({
+          label,
+          cells: [
+            { value: p50, unit: 'ms' },
+            { value: p99, unit: 'ms' },
+            { value: p50 / bareP50, unit: 'ratio' },
+          ],
+        })),
+      },
+    ],
+    targets: [rows[1]!, rows[3]!].flatMap(({ label, p50, p99 }) => [
+      { what: `${label}, p50`, value: p50, unit: 'ms' as const, bound: { atMost: MOST_P50_MS } },
+      { what: `${label}, p99`, value: p99, unit: 'ms' as const, bound: { atMost: MOST_P99_MS } },
+    ]),
+    notes: [
+      'The connection is open and the gateway warm; every function has its own code and its own name.',
+      'Before each call the server has become quiet, so its pools are full, but where it says "no pause between".',
+    ],
+  };
+}
+
+/** Deploys them all, then calls each for the first time. Milliseconds to the first byte. */
+async function firstCalls(
+  cordon: CordonServer,
+  count: number,
+  tenantOf: (index: number) => string,
+  spaced: boolean,
+): Promise<number[]> {
+  const names = Array.from({ length: count }, (_, index) => `cold-${index}`);
+  for (const [index, name] of names.entries()) await cordon.deploy(name, codeOf(name), tenantOf(index));
+  if (tenantOf(0) === tenantOf(1)) {
+    // The first function of the tenant brings its executor.
+    await cordon.deploy('first', codeOf('first'), tenantOf(0));
+    await call(cordon, 'first', tenantOf(0));
+  }
+  await becameQuiet(cordon.pid);
+  const durationsMs: number[] = [];
+  for (const [index, name] of names.entries()) {
+    durationsMs.push(await call(cordon, name, tenantOf(index)));
+    if (spaced) await becameQuiet(cordon.pid);
+  }
+  return durationsMs;
+}
+
+async function call(cordon: CordonServer, name: string, tenant: string): Promise<number> {
+  const { body, firstByteMs } = await cordon.client.send({ path: `/fn/${name}`, headers: { host: hostOf(tenant) } });
+  if (body !== `I am ${name}`) throw new Error(`${name} answered ${JSON.stringify(body)}`);
+  return firstByteMs;
+}
+
+function codeOf(name: string): string {
+  return `export default { fetch(request) { return new Response(${JSON.stringify(`I am ${name}`)}); } };`;
+}
+
+/** The gateway and this client are compiled; only the function is cold. */
+async function warmUp(cordon: CordonServer): Promise<void> {
+  await cordon.deploy('warm-up', codeOf('warm-up'));
+  for (let times = 0; times < WARM_UP_CALLS; times++) await call(cordon, 'warm-up', 'default');
+}
+
+/** In a process with the executor's own V8 flags. Milliseconds each. */
+async function bareIsolates(count: number): Promise<number[]> {
+  const { stdout } = await promisify(execFile)(process.execPath, [...NODE_FLAGS, BARE_ISOLATE, String(count)]);
+  return JSON.parse(stdout) as number[];
+}

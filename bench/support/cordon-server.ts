@@ -1,0 +1,45 @@
+/** CordonServer: Cordon as an operator would start it, with its default settings and a data directory of its own. */
+
+import { Client } from './client.ts';
+import { startChild } from './child.ts';
+import type { Child } from './child.ts';
+
+export interface CordonServer extends Child {
+  readonly client: Client;
+  /** Resolves with how many invocations one sandbox of it serves side by side. */
+  deploy(name: string, code: string, tenant?: string): Promise<number>;
+}
+
+const ADMIN_TOKEN = 'a-token-for-benchmarks-only';
+/** `<tenant>.<domain>` is the Host header of a tenant. */
+const DOMAIN = 'bench.test';
+
+export async function startCordon(): Promise<CordonServer> {
+  const child = await startChild({
+    script: '../bin/cordon.js',
+    args: ['serve', '--open-execute'],
+    env: { CORDON_ADMIN_TOKEN: ADMIN_TOKEN, CORDON_DOMAIN: DOMAIN },
+  });
+  const client = new Client(child.url);
+  return {
+    ...child,
+    client,
+    async deploy(name, code, tenant = 'default') {
+      const { body } = await client.send({
+        path: `/api/v1/functions/${name}`,
+        method: 'PUT',
+        headers: { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ code, tenant }),
+      });
+      return (JSON.parse(body) as { limits: { concurrency: number } }).limits.concurrency;
+    },
+    async [Symbol.asyncDispose]() {
+      client[Symbol.dispose]();
+      await child[Symbol.asyncDispose]();
+    },
+  };
+}
+
+export function hostOf(tenant: string): string {
+  return `${tenant}.${DOMAIN}`;
+}

@@ -1,0 +1,4 @@
+/** The URL standard's parser, from whatwg-url; evaluated when a URL comes that is not plain. */
+
+export * from 'whatwg-url/lib/url-state-machine.js';
+export { parseUrlencodedString } from 'whatwg-url/lib/urlencoded.js';

@@ -1,0 +1,385 @@
+/**
+ * Named attacks on the OS walls, by a guest that has already broken out of its language: it runs as node itself, with
+ * system calls at hand. Each runs against every wall that stands here, as root and as an ordinary user.
+ */
+
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, copyFileSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { homedir, hostname } from 'node:os';
+import { dirname } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { identify, untilGone } from '../../src/walls/process-tree.ts';
+import { WALL_NAMES } from '../../src/walls/wall.ts';
+import { answerOf, ask, startGuest, UID_RANGE, wallNamed, writeFixture } from '../unit/walls/guest.ts';
+
+/** EPERM, EACCES, EROFS; EINVAL for an id that the namespace doesn't know. */
+const REFUSALS: readonly number[] = [1, 13, 30, 22];
+
+const AS_ROOT = process.getuid?.() === 0;
+const OTHER_UID = '61234';
+const WHO = AS_ROOT ? 'root' : 'an ordinary user';
+
+for (const name of WALL_NAMES.filter((each) => each !== 'none')) {
+  const wall = await wallNamed(name);
+  describe(`a guest behind ${name}, started by ${WHO},`, { skip: typeof wall === 'string' && wall }, () => {
+    if (typeof wall === 'string') return;
+
+    test('has an unprivileged host uid and no capability', async () => {
+      const guest = await startGuest(wall, () => 0, null);
+      await answerOf(guest);
+      const status = readFileSync(`/proc/${guest.pid}/status`, 'latin1');
+      await guest.kill();
+      const field = (key: string): string[] => {
+        const line = status.split('\n').find((each) => each.startsWith(`${key}:`)) ?? '';
+        return line
+          .slice(key.length + 1)
+          .split(/\s+/)
+          .filter(Boolean);
+      };
+      const uids = new Set([...field('Uid'), ...field('Gid')].map(Number));
+      assert.equal(uids.size, 1);
+      const [uid = 0] = uids;
+      if (AS_ROOT) assert.ok(uid >= UID_RANGE.first && uid < UID_RANGE.first + UID_RANGE.count);
+      else assert.equal(uid, process.getuid?.());
+      assert.deepEqual(field('Groups'), []);
+      for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'])
+        assert.deepEqual(field(set), ['0'.repeat(16)], set);
+      assert.deepEqual(field('NoNewPrivs'), ['1']);
+    });
+
+    test('two guests of a root host never share a uid', { skip: !AS_ROOT }, async () => {
+      const guests = await Promise.all([1, 2].map(() => startGuest(wall, () => process.getuid?.(), null)));
+      const uids = await Promise.all(guests.map(answerOf));
+      await Promise.all(guests.map((guest) => guest.kill()));
+      assert.notEqual(uids[0], uids[1]);
+    });
+
+    test('can’t write a sysctl or pull the emergency brake', async () => {
+      const paths = ['/proc/sys/kernel/core_pattern', '/proc/sys/kernel/modprobe', '/proc/sysrq-trigger'];
+      for (const path of paths) {
+        assert.match(String(await ask(wall, openForWriting, path)), /^(EACCES|EPERM|EROFS|ENOENT)$/, path);
+      }
+    });
+
+    test('reads nothing of the host', async () => {
+      const etc = ['/etc/passwd', '/etc/shadow', '/etc/hostname', '/etc'];
+      const folders = [
+        '/home',
+        '/root',
+        homedir(),
+        '/var',
+        '/run',
+        '/sys',
+        '/old',
+        '/guest',
+        dirname(process.execPath),
+      ];
+      const paths = [...etc, ...folders, '/proc/kcore', '/proc/kmsg', '/proc/sys/kernel/random/boot_id'];
+      const codes = (await ask(
+        wall,
+        (each) =>
+          each.map((path) => {
+            const { readdirSync, readFileSync: read, statSync } = require('node:fs');
+            try {
+              return statSync(path).isDirectory() ? readdirSync(path) : read(path).length;
+            } catch (error) {
+              return (error as NodeJS.ErrnoException).code;
+            }
+          }),
+        paths,
+      )) as unknown[];
+      paths.forEach((path, index) => assert.match(String(codes[index]), /^(ENOENT|EACCES)$/, path));
+    });
+
+    test('sees a root with nothing else in it, also through its other names', async () => {
+      const listRoots = (): unknown[] => {
+        const { readdirSync } = require('node:fs');
+        return [
+          '/',
+          '/..',
+          '/proc/self/root',
+          '/proc/self/root/..',
+          '/proc/self/cwd',
+          '/proc/1/root',
+          '/proc/1/cwd',
+        ].map((path) => {
+          try {
+            return readdirSync(path).toSorted();
+          } catch (error) {
+            return (error as NodeJS.ErrnoException).code;
+          }
+        });
+      };
+      const [root, ...others] = (await ask(wall, listRoots, null)) as (string | string[])[];
+      const known = ['bin', 'cordon', 'dev', 'guest', 'lib', 'lib64', 'old', 'proc', 'sbin', 'usr'];
+      for (const entries of [root, ...others].filter(Array.isArray)) {
+        assert.deepEqual(
+          entries.filter((entry) => !known.includes(entry)),
+          [],
+        );
+      }
+      assert.ok(Array.isArray(root) && !root.includes('guest') && !root.includes('old'));
+    });
+
+    test('does not see the host’s processes, and can’t signal its own parent', async () => {
+      const tried = (await ask(
+        wall,
+        (host) => {
+          const attempt = (pid: number): unknown => {
+            try {
+              return process.kill(pid, 'SIGKILL');
+            } catch (error) {
+              return (error as NodeJS.ErrnoException).code;
+            }
+          };
+          const pids = require('node:fs')
+            .readdirSync('/proc')
+            .filter((entry: string) => /^\d+$/.test(entry));
+          const before = process.ppid;
+          return { pids: pids.length, host: attempt(host), parent: attempt(process.ppid), group: attempt(1), before };
+        },
+        process.pid,
+      )) as Record<string, unknown>;
+      assert.ok(Number(tried['pids']) <= 3, `it sees ${String(tried['pids'])} processes`);
+      assert.equal(tried['host'], 'ESRCH');
+      // Init ignores signals from inside its namespace: the guest is there to answer, after it sent one.
+      assert.equal(tried['before'], 1);
+    });
+
+    test('reaches no port of the host and no network', async () => {
+      const server = createServer((socket) => socket.end()).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const attempts = (await ask(
+        wall,
+        (to) => {
+          const { connect } = require('node:net');
+          const attempt = (host: string): Promise<unknown> =>
+            new Promise((resolve) => {
+              const socket = connect({ host, port: to, timeout: 2_000 });
+              socket.once('connect', () => resolve('connected'));
+              socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code));
+              socket.once('timeout', () => resolve('timeout'));
+            });
+          const interfaces = Object.keys(require('node:os').networkInterfaces()).filter((each) => each !== 'lo');
+          return Promise.all([interfaces, attempt('127.0.0.1'), attempt('169.254.169.254'), attempt('1.1.1.1')]);
+        },
+        port,
+      )) as [string[], ...string[]];
+      server.close();
+      assert.deepEqual(attempts[0], []);
+      for (const code of attempts.slice(1)) assert.match(String(code), /^(ECONNREFUSED|ENETUNREACH)$/);
+    });
+
+    test('writes nowhere', async () => {
+      assert.deepEqual(await ask(wall, findWritable, null), []);
+    });
+
+    test('with a scratch folder writes there alone, and no more than its size', async () => {
+      assert.deepEqual(await ask(wall, findWritable, null, { scratchBytes: 1 << 20 }), ['/tmp']);
+      const overflow = (): unknown => {
+        try {
+          return require('node:fs').writeFileSync('/tmp/big', Buffer.alloc(2 << 20));
+        } catch (error) {
+          return (error as NodeJS.ErrnoException).code;
+        }
+      };
+      assert.equal(await ask(wall, overflow, null, { scratchBytes: 1 << 20 }), 'ENOSPC');
+    });
+
+    test('can’t change the files it was given', async () => {
+      const file = writeFixture('given.txt', 'given');
+      const result = await ask(wall, openForWriting, file, { files: [{ host: file }] });
+      assert.match(String(result), /^(EROFS|EACCES)$/);
+      const removed = await ask(
+        wall,
+        (path) => {
+          try {
+            return require('node:fs').unlinkSync(path);
+          } catch (error) {
+            return (error as NodeJS.ErrnoException).code;
+          }
+        },
+        file,
+        { files: [{ host: file }] },
+      );
+      assert.match(String(removed), /^(EROFS|EACCES|EBUSY|EPERM)$/);
+      assert.equal(readFileSync(file, 'utf8'), 'given');
+    });
+
+    test('finds nothing of the host in any environment or command line, nor its name', async () => {
+      const seen = String(
+        await ask(
+          wall,
+          () => {
+            const { readFileSync: read } = require('node:fs');
+            const own = read('/proc/self/environ', 'latin1');
+            try {
+              return own + read('/proc/1/environ', 'latin1');
+            } catch {
+              return own;
+            }
+          },
+          null,
+          { env: { ONLY: 'this' } },
+        ),
+      );
+      assert.deepEqual(
+        seen.split('\0').filter((each) => each !== '' && each !== 'ONLY=this' && each !== 'PWD=/'),
+        [],
+      );
+      assert.notEqual(await ask(wall, () => require('node:os').hostname(), null), hostname());
+    });
+
+    test('can’t mount, enter another root or namespace, or trace init', async () => {
+      const calls = (await ask(wall, trySystemCalls, null, { nodeFlags: ['--no-warnings'] })) as Record<
+        string,
+        number[]
+      >;
+      for (const [call, [result, errno]] of Object.entries(calls)) {
+        assert.equal(result, -1, `${call} succeeded`);
+        assert.ok(REFUSALS.includes(errno ?? 0), `${call} failed with errno ${errno}`);
+      }
+      assert.equal(Object.keys(calls).length, 9);
+    });
+
+    test('can’t make a user namespace, in which it would be root', async () => {
+      const tool = '/usr/bin/unshare';
+      const said = await ask(
+        wall,
+        (path) =>
+          require('node:child_process').spawnSync(path, ['--user', '--map-root-user', '/cordon/node', '-v'], {
+            encoding: 'utf8',
+          }),
+        '/cordon/unshare',
+        { files: [{ host: tool, inside: '/cordon/unshare' }] },
+      );
+      const { status, stderr } = said as { status: number; stderr: string };
+      assert.notEqual(status, 0);
+      assert.match(stderr, /Operation not permitted/);
+    });
+
+    test('gains nothing from a set-user-ID program', { skip: !AS_ROOT && 'only root can make one' }, async () => {
+      const program = writeFixture('set-user-id', '');
+      copyFileSync('/usr/bin/setpriv', program);
+      chmodSync(program, 0o4755);
+      const dump = await ask(
+        wall,
+        (path) => require('node:child_process').execFileSync(path, ['--dump'], { encoding: 'utf8' }),
+        '/cordon/set-user-id',
+        { files: [{ host: program, inside: '/cordon/set-user-id' }] },
+      );
+      assert.match(String(dump), /^euid: 961\d{3}$/m);
+    });
+
+    test('can’t outlive its host by taking its own death signal away', async () => {
+      const host = spawn(
+        process.execPath,
+        [fileURLToPath(new URL('../unit/walls/host.ts', import.meta.url)), name, 'stubborn'],
+        {
+          stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+        },
+      );
+      const [pid] = (await once(host, 'message')) as [number];
+      const guest = identify(pid);
+      assert.ok(guest !== null);
+      host.kill('SIGKILL');
+      await untilGone(guest);
+    });
+  });
+}
+
+test('an ordinary user’s walls refuse the same attacks', { skip: !AS_ROOT && 'this is that run' }, async (t) => {
+  const asUser = ['--reuid', OTHER_UID, '--regid', OTHER_UID, '--clear-groups'];
+  const readable = spawnSync('setpriv', [...asUser, process.execPath, '-e', '0'], { stdio: 'ignore', cwd: '/' });
+  if (readable.status !== 0) {
+    t.skip(`an ordinary user can’t run ${process.execPath}`);
+    return;
+  }
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const child = spawn('setpriv', [...asUser, process.execPath, '--test', '--test-reporter=tap', import.meta.filename], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...env, HOME: '/nonexistent' },
+  });
+  const report = await text(child.stdout);
+  assert.match(report, /^# fail 0$/m, report);
+  const passed = Number(/^# pass (\d+)$/m.exec(report)?.[1]);
+  t.diagnostic(`${passed} passed as uid ${OTHER_UID}`);
+  assert.ok(passed > 0, report);
+});
+
+function openForWriting(path: string): string | undefined {
+  const { closeSync, openSync } = require('node:fs');
+  try {
+    closeSync(openSync(path, 'r+'));
+    return 'opened';
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code;
+  }
+}
+
+/** Every folder in which a file can be made. */
+function findWritable(): string[] {
+  const { readdirSync, rmSync, writeFileSync } = require('node:fs');
+  const found: string[] = [];
+  const walk = (folder: string): void => {
+    try {
+      writeFileSync(`${folder}/made`, '');
+      rmSync(`${folder}/made`);
+      found.push(folder);
+    } catch {
+      // As it should be.
+    }
+    for (const entry of list(folder)) if (entry.isDirectory()) walk(`${folder === '/' ? '' : folder}/${entry.name}`);
+  };
+  const list = (folder: string): import('node:fs').Dirent[] => {
+    try {
+      return /^\/proc\/\d/.test(folder) ? [] : readdirSync(folder, { withFileTypes: true });
+    } catch {
+      return [];
+    }
+  };
+  walk('/');
+  return found;
+}
+
+/** Result and errno of calls that only privileges allow. */
+function trySystemCalls(): Record<string, number[]> {
+  const ffi = require('node:ffi');
+  const i32 = 'i32';
+  const { functions } = ffi.dlopen(null, {
+    __errno_location: { arguments: [], return: 'pointer' },
+    mount: { arguments: ['string', 'string', 'string', 'u64', 'pointer'], return: i32 },
+    umount: { arguments: ['string'], return: i32 },
+    chroot: { arguments: ['string'], return: i32 },
+    unshare: { arguments: [i32], return: i32 },
+    setuid: { arguments: [i32], return: i32 },
+    sethostname: { arguments: ['string', 'u64'], return: i32 },
+    ptrace: { arguments: ['i64', i32, 'pointer', 'pointer'], return: 'i64' },
+    mknod: { arguments: ['string', 'u32', 'u64'], return: i32 },
+    kill: { arguments: [i32, i32], return: i32 },
+  });
+  const outcome = (result: number | bigint): number[] => [
+    Number(result),
+    ffi.getInt32(functions.__errno_location(), 0),
+  ];
+  const CLONE_NEWNS = 0x20000;
+  const MS_REMOUNT_BIND = 0x1020n;
+  return {
+    mount: outcome(functions.mount('none', '/cordon', 'tmpfs', 0n, 0n)),
+    remount: outcome(functions.mount('none', '/', 'none', MS_REMOUNT_BIND, 0n)),
+    umount: outcome(functions.umount('/proc')),
+    chroot: outcome(functions.chroot('/proc')),
+    unshare: outcome(functions.unshare(CLONE_NEWNS)),
+    setuid: outcome(functions.setuid(0)),
+    sethostname: outcome(functions.sethostname('x', 1n)),
+    ptrace: outcome(functions.ptrace(16n, 1, 0n, 0n)),
+    mknod: outcome(functions.mknod('/cordon/disk', 0o060666, 0xfe00n)),
+  };
+}

@@ -1,0 +1,259 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { test, type TestContext } from 'node:test';
+import { chunksOf, Connection } from '../../../src/wire/connection.ts';
+import { CHUNK_BYTES, FrameType, MAX_FRAME_TO_GUEST, MAX_FRAME_TO_HOST } from '../../../src/wire/frames.ts';
+import { metaBody, metaText, parseMeta, ProtocolError, readCredit } from '../../../src/wire/meta.ts';
+import { socketPair, tcpPair } from '../../support/socket-pair.ts';
+
+interface Frame {
+  readonly type: number;
+  readonly stream: number;
+  readonly payload: Buffer;
+}
+
+/** Frames as they come, and a promise for the moment when so many are there. */
+class Inbox {
+  readonly frames: Frame[] = [];
+  readonly closes: (string | null)[] = [];
+  #wake: () => void = () => undefined;
+  readonly options = {
+    maxFrameBytes: MAX_FRAME_TO_HOST,
+    onFrame: (type: number, stream: number, payload: Buffer): void => {
+      this.frames.push({ type, stream, payload });
+      this.#wake();
+    },
+    onClose: (reason: string | null): void => {
+      this.closes.push(reason);
+      this.#wake();
+    },
+  };
+
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  count(frames: number): Promise<void> {
+    return this.until(() => this.frames.length >= frames);
+  }
+}
+
+async function connected(t: TestContext, pair: () => Promise<readonly [Socket, Socket]> = socketPair, maxFrameBytes?: number): Promise<{ sender: Connection; far: Socket; inbox: Inbox; receiver: Connection }> {
+  const [near, far] = await pair();
+  t.after(() => {
+    near.destroy();
+    far.destroy();
+  });
+  const inbox = new Inbox();
+  const receiver = new Connection(near, { ...inbox.options, ...(maxFrameBytes === undefined ? {} : { maxFrameBytes }) });
+  return { sender: new Connection(far, new Inbox().options), far, inbox, receiver };
+}
+
+function frame(type: number, stream: number, payload: Uint8Array = Buffer.alloc(0), length: number = payload.length + 5): Buffer {
+  const header = Buffer.alloc(9);
+  header.writeUInt32LE(length, 0);
+  header[4] = type;
+  header.writeUInt32LE(stream, 5);
+  return Buffer.concat([header, payload]);
+}
+
+test('frames that arrive byte by byte are put together', async (t) => {
+  const { far, inbox } = await connected(t, tcpPair);
+  far.setNoDelay(true);
+  const bytes = Buffer.concat([frame(8, 1, Buffer.from('abc')), frame(25, 0), frame(8, 0xffff_ffff, Buffer.from('d'))]);
+  for (const byte of bytes) {
+    far.write(Uint8Array.of(byte));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await inbox.count(3);
+  assert.deepEqual(
+    inbox.frames.map(({ type, stream, payload }) => [type, stream, payload.toString()]),
+    [
+      [8, 1, 'abc'],
+      [25, 0, ''],
+      [8, 0xffff_ffff, 'd'],
+    ],
+  );
+});
+
+test('frames are put together wherever the stream is cut', async (t) => {
+  const { far, inbox } = await connected(t);
+  const parts: Buffer[] = [];
+  for (let i = 0; i < 300; i++) parts.push(frame(8, i, Buffer.alloc((i * i * 7) % 5000, i)));
+  const bytes = Buffer.concat(parts);
+  for (let at = 0, step = 1; at < bytes.length; at += step, step = (step * 31) % 9973) {
+    if (!far.write(bytes.subarray(at, at + step))) await once(far, 'drain');
+    if (step % 3 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  await inbox.count(300);
+  inbox.frames.forEach(({ stream, payload }, i) => {
+    assert.equal(stream, i);
+    assert.ok(payload.equals(Buffer.alloc((i * i * 7) % 5000, i)));
+  });
+});
+
+test('metas and bodies of every size cross unchanged, in order', async (t) => {
+  const { sender, inbox } = await connected(t, socketPair, MAX_FRAME_TO_GUEST);
+  const sizes = [0, 1, 100, 8191, 8192, 8193, 21_840, 65_000, 65_536, 70_000, 1_000_000];
+  const sent: { meta: string; body: Buffer }[] = [];
+  for (const metaSize of sizes) {
+    for (const bodySize of sizes) {
+      const meta = JSON.stringify('m'.repeat(metaSize));
+      const body = Buffer.alloc(bodySize, sent.length);
+      sent.push({ meta, body });
+      sender.sendMeta(FrameType.OPEN, sent.length, meta, body);
+    }
+  }
+  await inbox.count(sent.length);
+  inbox.frames.forEach(({ stream, payload }, i) => {
+    assert.equal(stream, i + 1);
+    assert.equal(metaText(payload), sent[i]?.meta);
+    assert.ok(metaBody(payload).equals(sent[i]?.body ?? Buffer.of()));
+  });
+});
+
+test('text bodies and metas are UTF-8, whatever their length', async (t) => {
+  const { sender, inbox } = await connected(t, socketPair, MAX_FRAME_TO_GUEST);
+  const texts = ['', 'zürich', '漢字'.repeat(10_922), '🎉'.repeat(5461), 'é'.repeat(21_850), '漢'.repeat(100_000), 'a\ud800b'];
+  for (const text of texts) sender.sendMeta(FrameType.REPLY, 1, JSON.stringify(text), text);
+  await inbox.count(texts.length);
+  inbox.frames.forEach(({ payload }, i) => {
+    const text = Buffer.from(texts[i] as string, 'utf8').toString('utf8');
+    assert.equal(metaBody(payload).toString('utf8'), text);
+    if (text === texts[i]) assert.equal(parseMeta(payload), text);
+  });
+});
+
+test('small frames of one turn leave in one write', async (t) => {
+  const { sender, far, inbox } = await connected(t);
+  let writes = 0;
+  const write = far.write.bind(far);
+  far.write = ((...args: Parameters<Socket['write']>) => {
+    writes++;
+    return write(...args);
+  }) as Socket['write'];
+  for (let i = 1; i <= 200; i++) sender.sendBytes(FrameType.DATA, i, Buffer.from(`chunk ${i}`));
+  await inbox.count(200);
+  assert.equal(writes, 1);
+  assert.equal(inbox.frames[199]?.payload.toString(), 'chunk 200');
+});
+
+test('a large body is not overtaken by the small frames around it', async (t) => {
+  const { sender, inbox } = await connected(t);
+  for (let i = 1; i <= 20; i++) {
+    sender.send(FrameType.HEAD, i);
+    sender.sendBytes(FrameType.DATA, i, Buffer.alloc(CHUNK_BYTES, i));
+    sender.sendCredit(FrameType.CREDIT, i, i * 1000);
+  }
+  await inbox.count(60);
+  for (let i = 1; i <= 20; i++) {
+    const [head, data, credit] = inbox.frames.slice((i - 1) * 3, i * 3);
+    assert.deepEqual([head?.type, data?.type, credit?.type], [FrameType.HEAD, FrameType.DATA, FrameType.CREDIT]);
+    assert.equal(data?.payload[CHUNK_BYTES - 1], i);
+    assert.equal(readCredit(credit?.payload ?? Buffer.of()), i * 1000);
+  }
+});
+
+for (const [name, length] of [
+  ['too long', MAX_FRAME_TO_HOST + 1],
+  ['as long as can be said', 0xffff_ffff],
+  ['shorter than its own header', 4],
+  ['empty', 0],
+] as const) {
+  test(`a frame that is ${name} closes the connection before anything is allocated for it`, async (t) => {
+    const { far, inbox, receiver } = await connected(t);
+    const before = process.memoryUsage().arrayBuffers;
+    far.write(Buffer.concat([frame(8, 1, Buffer.from('fine')), frame(8, 1, Buffer.from('x'), length), frame(8, 2)]));
+    await inbox.until(() => inbox.closes.length > 0);
+    assert.equal(inbox.closes.length, 1);
+    assert.match(inbox.closes[0] ?? '', new RegExp(`a frame of ${length} bytes`));
+    assert.deepEqual(
+      inbox.frames.map(({ payload }) => payload.toString()),
+      ['fine'],
+    );
+    assert.ok(process.memoryUsage().arrayBuffers - before < 16e6);
+    assert.equal(receiver.closed, true);
+  });
+}
+
+test('a length out of bounds is seen as soon as the header is whole', async (t) => {
+  const { far, inbox } = await connected(t);
+  const bytes = frame(8, 1, Buffer.of(), 0x7fff_ffff);
+  for (const byte of bytes) {
+    far.write(Uint8Array.of(byte));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await inbox.until(() => inbox.closes.length > 0);
+  assert.equal(inbox.frames.length, 0);
+});
+
+test('a stream that ends in the middle of a frame is an orderly end without that frame', async (t) => {
+  const { far, inbox } = await connected(t);
+  far.end(frame(8, 1, Buffer.alloc(100)).subarray(0, 50));
+  await inbox.until(() => inbox.closes.length > 0);
+  assert.deepEqual(inbox.closes, [null]);
+  assert.equal(inbox.frames.length, 0);
+});
+
+test('after destroy() nothing is sent or delivered, and onClose is called once', async (t) => {
+  const { inbox, receiver, far } = await connected(t);
+  far.write(frame(8, 1));
+  receiver.destroy();
+  receiver.send(FrameType.PING, 0);
+  receiver.sendBytes(FrameType.DATA, 1, Buffer.alloc(100_000));
+  receiver.sendMeta(FrameType.REPLY, 1, '[]', 'x');
+  far.resume();
+  // What it never read makes this a reset for the other side; that is its own affair.
+  far.on('error', () => undefined);
+  if (!far.closed) await new Promise((resolve) => far.once('close', resolve));
+  assert.deepEqual(inbox.closes, [null]);
+  assert.equal(inbox.frames.length, 0);
+});
+
+test('a frame that ends the connection is the last one delivered', async (t) => {
+  const [near, far] = await socketPair();
+  t.after(() => far.destroy());
+  const types: number[] = [];
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
+  const receiver: Connection = new Connection(near, {
+    maxFrameBytes: MAX_FRAME_TO_HOST,
+    onFrame: (type) => {
+      types.push(type);
+      receiver.destroy();
+    },
+    onClose: () => resolve(),
+  });
+  far.write(Buffer.concat([frame(1, 1), frame(2, 1), frame(3, 1)]));
+  await closed;
+  assert.deepEqual(types, [1]);
+});
+
+test('a body is cut into views of one chunk each', () => {
+  assert.deepEqual([...chunksOf(new Uint8Array(0))], []);
+  assert.deepEqual(
+    [...chunksOf(new Uint8Array(CHUNK_BYTES * 2 + 1))].map(({ length }) => length),
+    [CHUNK_BYTES, CHUNK_BYTES, 1],
+  );
+});
+
+test('a meta is read within its payload only', () => {
+  const payload = (length: number, rest: string): Buffer => {
+    const bytes = Buffer.alloc(4 + rest.length);
+    bytes.writeUInt32LE(length, 0);
+    bytes.write(rest, 4);
+    return bytes;
+  };
+  assert.deepEqual(parseMeta(payload(3, '[1]body')), [1]);
+  assert.equal(metaBody(payload(3, '[1]body')).toString(), 'body');
+  for (const bad of [payload(8, '[1]body'), payload(0xffff_ffff, '[1]'), payload(2, '[1]'), payload(0, ''), Buffer.of(), Buffer.of(1, 0, 0)]) {
+    assert.throws(() => parseMeta(bad), ProtocolError);
+  }
+  assert.throws(() => parseMeta(payload(400_000, '['.repeat(400_000))), ProtocolError);
+  assert.throws(() => readCredit(Buffer.alloc(3)), ProtocolError);
+  assert.throws(() => readCredit(Buffer.alloc(5)), ProtocolError);
+});
