@@ -14,11 +14,12 @@ const ADMIN_TOKEN = 'a-token-for-benchmarks-only';
 /** `<tenant>.<domain>` is the Host header of a tenant. */
 const DOMAIN = 'bench.test';
 
-export async function startCordon(): Promise<CordonServer> {
+/** `env` changes settings: a benchmark that does so says it in its notes. */
+export async function startCordon(env: Readonly<Record<string, string>> = {}): Promise<CordonServer> {
   const child = await startChild({
     script: '../bin/cordon.js',
     args: ['serve', '--open-execute'],
-    env: { CORDON_ADMIN_TOKEN: ADMIN_TOKEN, CORDON_DOMAIN: DOMAIN },
+    env: { CORDON_ADMIN_TOKEN: ADMIN_TOKEN, CORDON_DOMAIN: DOMAIN, ...env },
   });
   const client = new Client(child.url);
   return {

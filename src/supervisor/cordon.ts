@@ -1,8 +1,8 @@
 /** Cordon: the functions that share one executor, and that executor's life. */
 
-import { Fault, toFault } from '../core/faults.ts';
+import { toFault } from '../core/faults.ts';
 import type { FunctionVersion } from '../core/function.ts';
-import type { Call, LogEntry, ResponseSink } from '../core/invocation.ts';
+import type { Call, Invoker, LogEntry, ResponseSink } from '../core/invocation.ts';
 import type { Executor, TierName } from '../core/tier.ts';
 import type { ExecutorPool } from './executor-pool.ts';
 import { Replicas } from './replicas.ts';
@@ -13,12 +13,14 @@ import type { TenantLoad } from './tenant-loads.ts';
 /** What a sandbox with a small function takes, with some air: it decides how many one executor may hold. */
 const MB_A_SANDBOX = 4;
 
-export interface CordonOwner {
+export interface CordonOwner extends Invoker {
   readonly options: SupervisorOptions;
   readonly suspects: Suspects;
   readonly cores: number;
   poolOf(tier: TierName): ExecutorPool;
   dropCordon(cordon: Cordon): void;
+  /** Finds another place for a call that nothing has begun, or fails it. It counts in its tenant's load already. */
+  rerun(version: FunctionVersion, call: Call, sink: ResponseSink, load: TenantLoad): void;
 }
 
 export class Cordon {
@@ -26,13 +28,18 @@ export class Cordon {
   readonly tenant: string;
   readonly tier: TierName;
   readonly owner: CordonOwner;
-  readonly #versions = new Map<string, Replicas>();
+  /** By the version itself: executions of the same code have the same key, and limits and environments of their own. */
+  readonly #versions = new Map<FunctionVersion, Replicas>();
   #executor: Executor | null = null;
   #acquiring = false;
   #ended = false;
   #drained: (() => void)[] = [];
   /** Who waits for room to open a sandbox, longest first. */
   readonly #starved = new Set<Replicas>();
+  #feeding = false;
+  /** Versions whose sandbox was lost with calls in it. */
+  readonly #suspects = new Set<string>();
+  #usedMs: number = performance.now();
   /** Its memory before any function was in it; what it may use is counted from there. */
   #baseBytes = 0;
 
@@ -68,11 +75,9 @@ export class Cordon {
     return sum;
   }
 
-  /** performance.now() of the last time a call ended here; now, while one runs. */
+  /** performance.now() of the last time that a call came or ended here. */
   get idleSinceMs(): number {
-    let latest = 0;
-    for (const replicas of this.#versions.values()) latest = Math.max(latest, replicas.idleSinceMs);
-    return latest;
+    return this.#usedMs;
   }
 
   /** The memory at which the executor is killed: its base, and the budget or the largest function and a little more. */
@@ -85,13 +90,14 @@ export class Cordon {
   /** Whether one more sandbox may be opened; the one that was idle longest makes place for it. */
   makeRoom(): boolean {
     let open = 0;
-    let oldest: Replicas | null = null;
+    let longest: Replicas | null = null;
     for (const replicas of this.#versions.values()) {
       open += replicas.sandboxes;
-      if (replicas.sandboxes > 0 && replicas.inFlight === 0 && (oldest === null || replicas.idleSinceMs < oldest.idleSinceMs)) oldest = replicas;
+      if (replicas.idleSinceMs < (longest?.idleSinceMs ?? Infinity)) longest = replicas;
     }
     if (open < this.owner.options.executorMemoryMb / MB_A_SANDBOX) return true;
-    return oldest !== null && oldest.evictIdle() > 0;
+    longest?.evictOne();
+    return longest !== null;
   }
 
   /** Remembers that these calls wait for room. */
@@ -99,34 +105,40 @@ export class Cordon {
     this.#starved.add(replicas);
   }
 
-  /** A sandbox was closed: who waits for room may have it. */
+  /** A sandbox was closed or has become idle: who waits for room may have its place, once this turn is over. */
   roomMade(): void {
-    if (this.#starved.size === 0 || this.#ended) return;
-    for (const replicas of this.#starved) {
-      replicas.pump();
-      if (replicas.waiting > 0) return;
-      this.#starved.delete(replicas);
-    }
+    if (this.#starved.size === 0 || this.#feeding) return;
+    this.#feeding = true;
+    queueMicrotask(() => {
+      this.#feeding = false;
+      this.#feedStarved();
+    });
   }
 
   run(version: FunctionVersion, call: Call, sink: ResponseSink, load: TenantLoad): void {
-    let replicas = this.#versions.get(version.key);
-    if (replicas === undefined || replicas.version !== version) {
-      replicas?.retire();
+    this.#usedMs = performance.now();
+    let replicas = this.#versions.get(version);
+    if (replicas === undefined) {
       replicas = new Replicas(version, this);
-      this.#versions.set(version.key, replicas);
+      this.#versions.set(version, replicas);
     }
     replicas.run(call, sink, load);
-    if (this.#executor === null && !this.#acquiring) this.#acquire();
+    if (this.#executor === null && !this.#acquiring && !this.#ended) this.#acquire();
   }
 
   retire(version: FunctionVersion): void {
-    this.#versions.get(version.key)?.retire();
+    this.#versions.get(version)?.retire();
   }
 
   /** A version has nothing left here. */
   forget(replicas: Replicas): void {
-    if (this.#versions.get(replicas.version.key) === replicas) this.#versions.delete(replicas.version.key);
+    if (this.#versions.get(replicas.version) === replicas) this.#versions.delete(replicas.version);
+    this.#starved.delete(replicas);
+  }
+
+  /** Should the executor end now without a word, this version is one that may have ended it. */
+  suspect(key: string): void {
+    this.#suspects.add(key);
   }
 
   /** Resolves when nothing runs or waits here. */
@@ -138,6 +150,7 @@ export class Cordon {
   }
 
   settled(): void {
+    this.#usedMs = performance.now();
     if (this.#drained.length === 0 || this.inFlight + this.waiting > 0) return;
     for (const resolve of this.#drained.splice(0)) resolve();
   }
@@ -146,7 +159,7 @@ export class Cordon {
   async end(reason: string, suspects: readonly string[] = [], cause?: Fault): Promise<void> {
     for (const key of suspects) this.owner.suspects.add(key);
     const executor = this.#executor;
-    this.#close(reason);
+    this.#close((replicas) => replicas.moveWaiting());
     if (executor !== null) await executor.kill(reason, cause);
   }
 
@@ -155,17 +168,28 @@ export class Cordon {
     return [...this.#versions.values()].filter((replicas) => replicas.inFlight > 0).map((replicas) => replicas.version.key);
   }
 
+  #feedStarved(): void {
+    if (this.#ended) return;
+    for (const replicas of [...this.#starved]) {
+      this.#starved.delete(replicas);
+      replicas.pump();
+      // It took all the room there was and waits for more, now behind the others.
+      if (this.#starved.has(replicas)) return;
+    }
+  }
+
   #acquire(): void {
     this.#acquiring = true;
+    const failed = (error: unknown): void => {
+      const fault = toFault(error);
+      this.#close((replicas) => replicas.failWaiting(fault));
+    };
     try {
       const taken = this.owner.poolOf(this.tier).take(this.tenant);
       if (!(taken instanceof Promise)) return this.#bind(taken);
-      taken.then(
-        (executor) => (this.#ended ? void executor.kill('its cordon ended') : this.#bind(executor)),
-        (error: unknown) => this.#failWaiting(toFault(error)),
-      );
+      taken.then((executor) => (this.#ended ? void executor.kill('its cordon ended') : this.#bind(executor)), failed);
     } catch (error) {
-      this.#failWaiting(toFault(error));
+      failed(error);
     }
   }
 
@@ -192,20 +216,16 @@ export class Cordon {
   #onExit(reason: string): void {
     if (this.#ended) return;
     this.owner.options.report(`executor of ${this.key}: ${reason}`);
-    for (const key of this.running()) this.owner.suspects.add(key);
-    this.#close(reason);
+    for (const key of [...this.running(), ...this.#suspects]) this.owner.suspects.add(key);
+    this.#close((replicas) => replicas.moveWaiting());
   }
 
-  #close(reason: string): void {
+  /** A new cordon takes its place from here on; what waits is handed to `forWaiting`. */
+  #close(forWaiting: (replicas: Replicas) => void): void {
     if (this.#ended) return;
     this.#ended = true;
     this.owner.dropCordon(this);
-    this.#failWaiting(new Fault('SANDBOX_RECYCLED', `The executor was ended: ${reason}`));
+    for (const replicas of [...this.#versions.values()]) forWaiting(replicas);
     for (const resolve of this.#drained.splice(0)) resolve();
-  }
-
-  #failWaiting(fault: Fault): void {
-    this.#acquiring = false;
-    for (const replicas of this.#versions.values()) replicas.failWaiting(fault);
   }
 }

@@ -12,6 +12,7 @@ const TAKES_A_SECOND_EACH = 5;
 /** Processes that boot at the same time only make each other slow. */
 const MAX_STARTING = 2;
 const RETRY_MS = 1_000;
+const CLOSING = 'Cordon is shutting down';
 
 export class ExecutorPool {
   readonly tier: Tier;
@@ -22,7 +23,9 @@ export class ExecutorPool {
   readonly #takes = new Map<string, number>();
   #takesInSecond = 0;
   #second = 0;
-  #starting = 0;
+  readonly #starts = new Set<Promise<void>>();
+  /** An executor has just failed to start: the next attempt waits a little. */
+  #resting = false;
   #closed = false;
   #filled: (() => void)[] = [];
 
@@ -55,31 +58,45 @@ export class ExecutorPool {
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const answer of this.#waiting.splice(0)) answer(new Fault('SHUTTING_DOWN', 'Cordon is shutting down'));
-    await Promise.all(this.#ready.splice(0).map((executor) => executor.kill('Cordon is shutting down')));
+    for (const answer of this.#waiting.splice(0)) answer(new Fault('SHUTTING_DOWN', CLOSING));
+    for (const filled of this.#filled.splice(0)) filled();
+    await Promise.all([...this.#starts, ...this.#ready.splice(0).map((executor) => executor.kill(CLOSING))]);
   }
 
   #refill(): void {
-    while (!this.#closed && this.#starting < MAX_STARTING && this.#ready.length + this.#starting < this.#size + this.#waiting.length) void this.#startOne();
+    while (!this.#closed && this.#starts.size < MAX_STARTING && this.#ready.length + this.#starts.size < this.#size + this.#waiting.length) {
+      const start: Promise<void> = this.#startOne().finally(() => {
+        this.#starts.delete(start);
+        if (!this.#resting) this.#refill();
+      });
+      this.#starts.add(start);
+    }
     if (this.#ready.length < this.#size) return;
     for (const filled of this.#filled.splice(0)) filled();
   }
 
   async #startOne(): Promise<void> {
-    this.#starting++;
     try {
       const executor = await this.tier.spawn();
-      this.#starting--;
-      if (this.#closed) return await executor.kill('Cordon is shutting down');
-      this.#offer(executor);
-      this.#refill();
+      if (this.#closed) await executor.kill(CLOSING);
+      else this.#offer(executor);
     } catch (error) {
-      this.#starting--;
-      this.#report(`${this.tier.name}: an executor could not be started: ${(error as Error).message}`);
-      for (const answer of this.#waiting.splice(0)) answer(error instanceof Fault && error.code === 'TIER_UNAVAILABLE' ? error : new Fault('OVERLOADED', 'No executor could be started'));
-      for (const filled of this.#filled.splice(0)) filled();
-      setTimeout(() => this.#refill(), RETRY_MS).unref();
+      this.#failed(error);
     }
+  }
+
+  /** Nobody waits for the next attempt: it may fail as well. */
+  #failed(error: unknown): void {
+    this.#report(`${this.tier.name}: an executor could not be started: ${error instanceof Error ? error.message : String(error)}`);
+    const unavailable = error instanceof Fault && error.code === 'TIER_UNAVAILABLE';
+    for (const answer of this.#waiting.splice(0)) answer(unavailable ? error : new Fault('OVERLOADED', 'No executor could be started'));
+    for (const filled of this.#filled.splice(0)) filled();
+    if (this.#resting) return;
+    this.#resting = true;
+    setTimeout(() => {
+      this.#resting = false;
+      this.#refill();
+    }, RETRY_MS).unref();
   }
 
   #offer(executor: Executor): void {
@@ -88,15 +105,20 @@ export class ExecutorPool {
     this.#ready.push(executor);
     // One that dies while it waits is replaced; whoever takes it later listens for itself.
     executor.listen({
-      onExit: () => {
-        const at = this.#ready.indexOf(executor);
-        if (at >= 0) this.#ready.splice(at, 1);
-        this.#refill();
+      onExit: () => this.#drop(executor),
+      onBroken: (reason) => {
+        this.#drop(executor);
+        void executor.kill(reason);
       },
-      onBroken: (reason) => void executor.kill(reason),
       onOverrun: () => undefined,
       onLog: () => undefined,
     });
+  }
+
+  #drop(executor: Executor): void {
+    const at = this.#ready.indexOf(executor);
+    if (at >= 0) this.#ready.splice(at, 1);
+    this.#refill();
   }
 
   #count(tenant: string): void {

@@ -3,12 +3,10 @@
 import { Fault } from '../core/faults.ts';
 import type { FunctionVersion } from '../core/function.ts';
 import type { Call, Exchange, ResponseSink } from '../core/invocation.ts';
-import type { Sandbox } from '../core/tier.ts';
+import type { Executor, Sandbox } from '../core/tier.ts';
 import type { Cordon } from './cordon.ts';
 import { leave, type TenantLoad } from './tenant-loads.ts';
 
-/** Attempts of a call that no sandbox had begun. */
-const MAX_ATTEMPTS = 3;
 const MAX_WAITING = 1_000;
 /** A call that waits longer than this has met an overload, not a queue. */
 const MAX_WAIT_MS = 10_000;
@@ -18,8 +16,10 @@ const MAX_EXCLUSIVE = 32;
 interface WaitingCall {
   readonly call: Call;
   readonly sink: ResponseSink;
+  readonly load: TenantLoad;
   readonly sinceMs: number;
-  gone: boolean;
+  /** It is in the queue, and may be cancelled. */
+  queued: boolean;
 }
 
 interface Slot {
@@ -34,15 +34,16 @@ export class Replicas {
   readonly #maxSlots: number;
   #slots: Slot[] = [];
   #waiting: WaitingCall[] = [];
+  /** The tenant's; every call here is one of it. */
   #load: TenantLoad | null = null;
   #retired = false;
   inFlight = 0;
-  idleSinceMs: number = performance.now();
 
   constructor(version: FunctionVersion, cordon: Cordon) {
     this.version = version;
     this.#cordon = cordon;
     this.#maxSlots = version.limits.concurrency === 1 ? MAX_EXCLUSIVE : cordon.owner.cores;
+    this.#retired = version.ephemeral;
   }
 
   get waiting(): number {
@@ -55,9 +56,9 @@ export class Replicas {
 
   run(call: Call, sink: ResponseSink, load: TenantLoad): void {
     this.#load = load;
-    const slot = this.#freeSlot();
+    const slot = this.#waiting.length === 0 ? this.#freeSlot() : null;
     if (slot !== null) return this.#start(slot, call, sink);
-    this.#wait(call, sink);
+    this.#wait(call, sink, load);
   }
 
   /** Gives waiting calls to free slots. */
@@ -65,34 +66,54 @@ export class Replicas {
     while (this.#waiting.length > 0) {
       const slot = this.#freeSlot();
       if (slot === null) return;
-      const next = this.#waiting.shift() as WaitingCall;
-      if (!next.gone) this.#start(slot, next.call, next.sink);
+      const next = this.#dequeue();
+      if (next !== undefined) this.#start(slot, next.call, next.sink);
+    }
+  }
+
+  /** Nothing has begun what waits here: it looks for another executor. */
+  moveWaiting(): void {
+    for (let next = this.#dequeue(); next !== undefined; next = this.#dequeue()) {
+      next.call.attempts++;
+      this.#cordon.owner.rerun(this.version, next.call, next.sink, next.load);
     }
   }
 
   failWaiting(fault: Fault): void {
-    for (const { gone, sink } of this.#waiting.splice(0)) if (!gone) this.#fail(sink, fault);
+    for (let next = this.#dequeue(); next !== undefined; next = this.#dequeue()) this.#fail(next.sink, next.load, fault);
   }
 
   /** Fails what has waited too long. Called by the watch. */
   expire(nowMs: number): void {
     for (let first = this.#waiting[0]; first !== undefined && nowMs - first.sinceMs > MAX_WAIT_MS; first = this.#waiting[0]) {
-      this.#waiting.shift();
-      if (!first.gone) this.#fail(first.sink, new Fault('OVERLOADED', 'The request waited too long for a sandbox', { retryAfterSeconds: 1 }));
+      this.#dequeue();
+      this.#fail(first.sink, first.load, new Fault('OVERLOADED', 'The request waited too long for a sandbox', { retryAfterSeconds: 1 }));
     }
   }
 
-  /** Closes the sandboxes that nobody uses now; returns how many. */
-  evictIdle(): number {
-    const idle = this.#slots.filter((slot) => slot.sandbox.inFlight === 0);
-    for (const slot of idle) this.#close(slot);
-    return idle.length;
+  /** performance.now() since when the longest idle sandbox has been idle; Infinity where none is. */
+  get idleSinceMs(): number {
+    return this.#longestIdle()?.sandbox.idleSinceMs ?? Infinity;
+  }
+
+  /** Closes the sandbox that was idle longest. */
+  evictOne(): void {
+    const slot = this.#longestIdle();
+    if (slot !== null) this.#close(slot);
+  }
+
+  /** Closes the sandboxes that nobody uses now. */
+  evictIdle(): void {
+    for (const slot of this.#slots.filter(({ sandbox }) => sandbox.inFlight === 0)) this.#close(slot);
   }
 
   /** No more calls will come: its sandboxes are closed as they become idle. */
   retire(): void {
     this.#retired = true;
-    for (const slot of [...this.#slots]) this.#retire(slot);
+    for (const slot of [...this.#slots]) {
+      slot.retired = true;
+      if (slot.sandbox.inFlight === 0) this.#close(slot);
+    }
     this.#forgetIfEmpty();
   }
 
@@ -105,15 +126,30 @@ export class Replicas {
     }
     if (best !== null) return best;
     const { executor } = this.#cordon;
-    if (executor === null || this.#cordon.ended || this.#slots.length >= this.#maxSlots || !this.#cordon.makeRoom()) return null;
-    return this.#open(executor);
+    if (executor === null || this.#cordon.ended || this.#slots.length >= this.#maxSlots) return null;
+    if (this.#cordon.makeRoom()) return this.#open(executor);
+    this.#cordon.starve(this);
+    return null;
   }
 
-  #open(executor: NonNullable<Cordon['executor']>): Slot {
+  #longestIdle(): Slot | null {
+    let longest: Slot | null = null;
+    for (const slot of this.#slots) {
+      if (slot.sandbox.inFlight > 0) continue;
+      if (longest === null || slot.sandbox.idleSinceMs < longest.sandbox.idleSinceMs) longest = slot;
+    }
+    return longest;
+  }
+
+  #open(executor: Executor): Slot {
     const sandbox = executor.open(this.version, {
       onSettled: (fault) => this.#settled(slot, fault),
       onNotBegun: (call, sink) => this.#retry(call, sink),
-      onGone: () => this.#remove(slot),
+      onGone: (cause) => {
+        // It may be the executor that is going, and this one why.
+        if (cause.code === 'SANDBOX_RECYCLED' && sandbox.inFlight > 0) this.#cordon.suspect(this.version.key);
+        this.#remove(slot);
+      },
     });
     const slot: Slot = { sandbox, retired: false };
     this.#slots.push(slot);
@@ -128,48 +164,53 @@ export class Replicas {
 
   #settled(slot: Slot, fault: Fault | null): void {
     this.inFlight--;
-    this.idleSinceMs = performance.now();
     if (this.#load !== null) leave(this.#load);
     // What ran out of time or memory may have left anything behind.
     if (fault !== null && (fault.code === 'TIMED_OUT' || fault.code === 'OUT_OF_MEMORY')) slot.retired = true;
+    if (this.#retired && this.#waiting.length === 0) slot.retired = true;
     if (slot.retired && slot.sandbox.inFlight === 0) this.#close(slot);
-    if (this.#waiting.length > 0) this.pump();
+    this.pump();
+    if (!slot.retired && slot.sandbox.inFlight === 0) this.#cordon.roomMade();
+    this.#forgetIfEmpty();
     this.#cordon.settled();
   }
 
+  /** Its slot is free already, and it counts as one call still. */
   #retry(call: Call, sink: ResponseSink): void {
-    if (this.#load !== null) this.#load.calls++;
-    if (call.attempts < MAX_ATTEMPTS && this.#load !== null && !this.#cordon.ended) return this.run(call, sink, this.#load);
-    this.#fail(sink, new Fault('SANDBOX_RECYCLED', 'The sandbox was recycled before this request began'));
+    if (this.#load === null) return;
+    this.#load.calls++;
+    this.#cordon.owner.rerun(this.version, call, sink, this.#load);
   }
 
-  #wait(call: Call, sink: ResponseSink): void {
+  #wait(call: Call, sink: ResponseSink, load: TenantLoad): void {
     if (this.#waiting.length >= MAX_WAITING) {
-      return this.#fail(sink, new Fault('OVERLOADED', 'Too many requests wait for this function', { retryAfterSeconds: 1 }));
+      return this.#fail(sink, load, new Fault('OVERLOADED', 'Too many requests wait for this function', { retryAfterSeconds: 1 }));
     }
-    const waiting: WaitingCall = { call, sink, sinceMs: performance.now(), gone: false };
+    const waiting: WaitingCall = { call, sink, load, sinceMs: performance.now(), queued: true };
     this.#waiting.push(waiting);
     sink.attach(exchangeOf(() => this.#leaveQueue(waiting)));
-    this.#cordon.starve(this);
+  }
+
+  #dequeue(): WaitingCall | undefined {
+    const next = this.#waiting.shift();
+    if (next !== undefined) next.queued = false;
+    return next;
   }
 
   #leaveQueue(waiting: WaitingCall): void {
-    if (waiting.gone) return;
-    waiting.gone = true;
+    if (!waiting.queued) return;
+    waiting.queued = false;
     this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
-    if (this.#load !== null) leave(this.#load);
+    leave(waiting.load);
+    this.#forgetIfEmpty();
     this.#cordon.settled();
   }
 
-  #fail(sink: ResponseSink, fault: Fault): void {
-    if (this.#load !== null) leave(this.#load);
+  #fail(sink: ResponseSink, load: TenantLoad, fault: Fault): void {
+    leave(load);
+    this.#forgetIfEmpty();
     sink.fail(fault);
     this.#cordon.settled();
-  }
-
-  #retire(slot: Slot): void {
-    slot.retired = true;
-    if (slot.sandbox.inFlight === 0) this.#close(slot);
   }
 
   #close(slot: Slot): void {
@@ -178,15 +219,16 @@ export class Replicas {
   }
 
   #remove(slot: Slot): void {
-    const at = this.#slots.indexOf(slot);
-    if (at >= 0) this.#slots.splice(at, 1);
     slot.retired = true;
+    const at = this.#slots.indexOf(slot);
+    if (at < 0) return;
+    this.#slots.splice(at, 1);
     this.#forgetIfEmpty();
     this.#cordon.roomMade();
   }
 
   #forgetIfEmpty(): void {
-    if ((this.#retired || this.version.ephemeral) && this.#slots.length === 0 && this.#waiting.length === 0) this.#cordon.forget(this);
+    if (this.#retired && this.#slots.length + this.#waiting.length + this.inFlight === 0) this.#cordon.forget(this);
   }
 }
 

@@ -8,14 +8,17 @@
 import { availableParallelism } from 'node:os';
 import { Fault } from '../core/faults.ts';
 import type { FunctionVersion } from '../core/function.ts';
-import type { Call, Invoker, LogSink, ResponseSink } from '../core/invocation.ts';
+import type { Call, LogSink, ResponseSink } from '../core/invocation.ts';
 import { isPrivileged } from '../core/principal.ts';
 import type { Tier, TierName } from '../core/tier.ts';
 import { Cordon, type CordonOwner } from './cordon.ts';
 import { ExecutorPool } from './executor-pool.ts';
 import { Suspects } from './suspects.ts';
-import { TenantLoads } from './tenant-loads.ts';
+import { leave, TenantLoads, type TenantLoad } from './tenant-loads.ts';
 import { startWatch, type Watch } from './watch.ts';
+
+/** Attempts of a call that nothing had begun. */
+const MAX_ATTEMPTS = 3;
 
 export interface SupervisorOptions {
   readonly tiers: readonly Tier[];
@@ -32,7 +35,7 @@ export interface SupervisorOptions {
   report(line: string): void;
 }
 
-export class Supervisor implements Invoker, CordonOwner {
+export class Supervisor implements CordonOwner {
   readonly options: SupervisorOptions;
   readonly cores: number = availableParallelism();
   readonly suspects: Suspects = new Suspects();
@@ -69,6 +72,16 @@ export class Supervisor implements Invoker, CordonOwner {
       );
     }
     this.#cordonFor(version, call).run(version, call, sink, load);
+  }
+
+  rerun(version: FunctionVersion, call: Call, sink: ResponseSink, load: TenantLoad): void {
+    if (!this.#closing && call.attempts < MAX_ATTEMPTS) return this.#cordonFor(version, call).run(version, call, sink, load);
+    leave(load);
+    sink.fail(
+      this.#closing
+        ? new Fault('SHUTTING_DOWN', 'Cordon is shutting down')
+        : new Fault('SANDBOX_RECYCLED', 'The sandbox was recycled before this request began', { retryAfterSeconds: 1 }),
+    );
   }
 
   /** A function was deleted or replaced: what it has in memory is freed once idle. */
@@ -115,7 +128,7 @@ export class Supervisor implements Invoker, CordonOwner {
   /** A suspect is alone; privileged callers never share with others; the rest is the version's own choice. */
   #keyOf(version: FunctionVersion, call: Call): string {
     const set = this.suspects.has(version)
-      ? `alone ${version.key}`
+      ? `alone ${version.tenant} ${version.key}`
       : version.cordon === 'function'
         ? `function ${version.tenant}/${version.name}`
         : version.cordon === 'tenant'

@@ -5,6 +5,9 @@ export interface TenantLoad {
   readonly tenant: string;
 }
 
+/** Above this many, tenants that have no call are forgotten, so that invented names don't fill the memory. */
+const MAX_IDLE = 10_000;
+
 export class TenantLoads {
   readonly #limit: number;
   readonly #loads = new Map<string, TenantLoad>();
@@ -15,14 +18,21 @@ export class TenantLoads {
 
   /** Counts one more call; null where the tenant has all it may have. Whoever ends the call calls {@link leave}. */
   enter(tenant: string): TenantLoad | null {
-    let load = this.#loads.get(tenant);
-    if (load === undefined) {
-      load = { calls: 0, tenant };
-      this.#loads.set(tenant, load);
-    }
+    const load = this.#loads.get(tenant) ?? this.#add(tenant);
     if (load.calls >= this.#limit) return null;
     load.calls++;
     return load;
+  }
+
+  #add(tenant: string): TenantLoad {
+    if (this.#loads.size >= MAX_IDLE) this.#forgetIdle();
+    const load = { calls: 0, tenant };
+    this.#loads.set(tenant, load);
+    return load;
+  }
+
+  #forgetIdle(): void {
+    for (const load of this.#loads.values()) if (load.calls === 0) this.#loads.delete(load.tenant);
   }
 }
 

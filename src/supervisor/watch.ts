@@ -22,6 +22,8 @@ const BEAT_MS = 20;
 /** Heartbeats and idle executors are looked at every so many beats. */
 const SLOW_EVERY = 5;
 const SILENCE_MS = 2_000;
+/** A beat that comes this late says that the host itself stood still: what the executors said since then is still unread. */
+const STALL_MS = 500;
 /** Above this share of the bound, idle sandboxes are evicted. */
 const SOFT_SHARE = 0.75;
 /** An executor that nobody called for so long is ended: at rest a tenant costs nothing. */
@@ -30,11 +32,16 @@ const MB = 1024 * 1024;
 
 export function startWatch(watched: Watched): Watch {
   let beat = 0;
+  let lastMs = performance.now();
   const timer = setInterval(() => {
     const now = performance.now();
+    const stalled = now - lastMs > STALL_MS;
+    lastMs = now;
+    if (stalled) return;
     const slow = ++beat % SLOW_EVERY === 0;
     let totalBytes = 0;
     for (const cordon of watched.cordons) {
+      if (slow) for (const replicas of cordon.replicas) replicas.expire(now);
       if (cordon.executor === null) continue;
       if (slow || cordon.inFlight > 0) totalBytes += watchMemory(cordon, watched.options);
       if (slow && !cordon.ended) watchPulse(cordon, now, watched.options);
@@ -67,7 +74,6 @@ function watchPulse(cordon: Cordon, now: number, options: SupervisorOptions): vo
     options.report(`executor of ${cordon.key}: no sign of life for ${Math.round(silentMs)} ms`);
     return void cordon.end('it gave no sign of life', cordon.running());
   }
-  for (const replicas of cordon.replicas) replicas.expire(now);
   if (cordon.inFlight + cordon.waiting === 0 && now - cordon.idleSinceMs > IDLE_EXECUTOR_MS) void cordon.end('it was idle');
 }
 

@@ -2,7 +2,7 @@
 
 import type { Readable } from 'node:stream';
 import { boundToHost, guestTools, intoGuest, launch, NOTICE_DESCRIPTOR, readNotice } from './launch.ts';
-import { DEVICES, GUEST_ROOT, minimalRoot, systemBinds, topFolders } from './minimal-root.ts';
+import { DEVICES, GUEST_ROOT, minimalRoot, systemBinds, sharedFolders } from './minimal-root.ts';
 import type { MinimalRoot } from './minimal-root.ts';
 import { identify } from './process-tree.ts';
 import type { ProcessIdentity } from './process-tree.ts';
@@ -14,10 +14,9 @@ import type { Wall } from './wall.ts';
 /** `uids` is null where the host is an ordinary user. Rejects with WallUnavailable where a tool is missing. */
 export async function createBwrapWall(nodePath: string, uids: UidAllocator | null): Promise<Wall> {
   const bwrap = requireTool('bwrap');
-  const tools = guestTools();
-  const system = await systemBinds(nodePath, tools);
+  const system = await systemBinds(nodePath, guestTools(uids));
   const privileges = uids === null ? AS_USER : AS_ROOT;
-  const links = topFolders(system).flatMap((top) => ['--symlink', `${GUEST_ROOT.slice(1)}/${top}`, `/${top}`]);
+  const links = sharedFolders(system).flatMap((name) => ['--symlink', `${GUEST_ROOT.slice(1)}/${name}`, `/${name}`]);
   return {
     name: 'bwrap',
     guarantees: ALL_GUARANTEES,
@@ -36,16 +35,16 @@ export async function createBwrapWall(nodePath: string, uids: UidAllocator | nul
 const words = (line: string): readonly string[] => line.split(' ');
 
 const NAMESPACES = [
-  ...words('--unshare-ipc --unshare-pid --unshare-net --unshare-uts --unshare-cgroup-try --hostname cordon'),
+  ...words('--unshare-ipc --unshare-pid --unshare-net --unshare-uts --unshare-cgroup --hostname cordon'),
   ...words('--die-with-parent --new-session --clearenv --chdir / --cap-drop ALL'),
 ];
 
-/** Only what setpriv needs to drop the rest for good, and chroot to enter the guest's root. */
-const DROPPING = words('--cap-add CAP_SETPCAP --cap-add CAP_SYS_CHROOT');
-
-/** Without a user namespace: it would map the host's uid 0, whose files below /proc it could then open for writing. */
-const AS_ROOT = [...DROPPING, ...words('--cap-add CAP_SETUID --cap-add CAP_SETGID')];
-const AS_USER = [...DROPPING, ...words('--unshare-user --uid 65534 --gid 65534')];
+/**
+ * Without a user namespace: it would map the host's uid 0, whose files below /proc it could then open for writing. The
+ * capabilities are what chroot and setpriv need to leave all others, and these, for good.
+ */
+const AS_ROOT = words('--cap-add CAP_SYS_CHROOT --cap-add CAP_SETUID --cap-add CAP_SETGID --cap-add CAP_SETPCAP');
+const AS_USER = words('--unshare-user --uid 65534 --gid 65534');
 
 const NOTICE = ['--info-fd', String(NOTICE_DESCRIPTOR)];
 

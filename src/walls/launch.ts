@@ -23,6 +23,8 @@ import type { WalledCommand, WalledProcess } from './wall.ts';
 
 /** The descriptor by which a launcher tells about init. */
 export const NOTICE_DESCRIPTOR = 4;
+/** The descriptor by which the host lets node begin. */
+const GATE_DESCRIPTOR = 5;
 /** Between the launcher's start and node's; a machine that needs longer has other troubles. */
 const LAUNCH_DEADLINE_MS = 10_000;
 const SHELL_SIGNAL_BASE = 128;
@@ -65,6 +67,7 @@ export async function launch({ uids, argv, findInit }: Launch): Promise<WalledPr
     await gone;
     throw new Error((await message.whole) || 'It ended without a word');
   }
+  openGate(child);
   message.giveBack();
   return walledProcess(child, node, members, gone);
 }
@@ -86,22 +89,38 @@ export function boundToHost(launcher: readonly string[]): readonly string[] {
 }
 
 /**
- * In the namespaces, from their root to node: enter the guest's root, give up every privilege, forget the environment.
- * A seccomp filter for node belongs after the loss of privileges.
+ * In the namespaces, from their root to node: wait for the host, enter the guest's root, give up every privilege, forget the environment.
+ * A seccomp filter for node belongs after the loss of privileges. `uid` is null where the host is an ordinary user.
  */
 export function intoGuest(command: WalledCommand, uid: number | null): readonly string[] {
+  const wait = [requireTool('sh'), '-c', WAIT_FOR_HOST, 'sh'];
+  const apart = uid === null ? [requireTool('unshare'), ...AS_NOBODY] : [];
   const identity = uid === null ? [] : ['--reuid', String(uid), '--regid', String(uid), '--clear-groups'];
   const enter = [requireTool('chroot'), GUEST_ROOT];
   const drop = [requireTool('setpriv'), ...identity, ...WITHOUT_PRIVILEGES, '--'];
   // Not through the launcher's own environment: its loader, and setpriv's, would obey it while still privileged.
   const environment = [requireTool('env'), '-i', '--', ...environmentOf(command)];
-  return [...enter, ...drop, ...environment, ...nodeCommand(command)];
+  return [...wait, ...apart, ...enter, ...drop, ...environment, ...nodeCommand(command)];
 }
 
+/**
+ * A launcher that is killed with its host, before init has asked to die with it, leaves init behind. The host opens the
+ * gate when both are there; when it is gone, the gate ends instead.
+ */
+const WAIT_FOR_HOST = `read -r _ <&${GATE_DESCRIPTOR} || exit 1; exec ${GATE_DESCRIPTOR}<&-; exec "$@"`;
+
+/**
+ * Init has the same host uid then, and a process may trace another of its uid: but not one of the user namespace around
+ * its own. Through init the guest could outlive the host and leave its root.
+ */
+const AS_NOBODY = ['--user', '--map-user=65534', '--map-group=65534', '--keep-caps', '--'];
 const WITHOUT_PRIVILEGES = ['--ambient-caps=-all', '--inh-caps=-all', '--bounding-set=-all', '--no-new-privs'];
 
 /** What {@link intoGuest} needs to find in the guest's root. */
-export const guestTools = (): readonly string[] => [requireTool('chroot'), requireTool('setpriv'), requireTool('env')];
+export function guestTools(uids: UidAllocator | null): readonly string[] {
+  const tools = (['sh', 'chroot', 'setpriv', 'env'] as const).map(requireTool);
+  return uids === null ? [...tools, requireTool('unshare')] : tools;
+}
 
 function environmentOf({ env }: WalledCommand): readonly string[] {
   return Object.entries(env).map(([name, value]) => {
@@ -117,7 +136,7 @@ function spawnLauncher([file = '', ...args]: readonly string[]): ChildProcess {
     cwd: '/',
     // A group of its own, so that Ctrl-C reaches the host only, which then ends its children in order.
     detached: true,
-    stdio: closedStdio(['ignore', 'pipe', 'pipe', 'pipe', 'pipe']),
+    stdio: closedStdio(['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe']),
   });
 }
 
@@ -143,6 +162,13 @@ async function findNode(
     clearTimeout(timer);
     notice.destroy();
   }
+}
+
+function openGate(child: ChildProcess): void {
+  const gate = (child.stdio as readonly unknown[])[GATE_DESCRIPTOR] as Socket;
+  // It may end at any moment; that is told by its exit.
+  gate.on('error', () => undefined);
+  gate.end('\n');
 }
 
 function walledProcess(

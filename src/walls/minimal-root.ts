@@ -65,9 +65,9 @@ export function nodeCommand(command: WalledCommand): readonly string[] {
   return [NODE_INSIDE, ...command.nodeFlags, scriptInside(command.script), ...command.args];
 }
 
-/** Folders of the namespace's root that the tools in {@link GUEST_ROOT} and their libraries are looked up in. */
-export function topFolders(binds: readonly Bind[]): readonly string[] {
-  return [...new Set(binds.map(({ inside }) => inside.split('/')[1] ?? ''))];
+/** Folders of {@link GUEST_ROOT} that the tools outside of it use as well, by links of the same name beside it. */
+export function sharedFolders(binds: readonly Bind[]): readonly string[] {
+  return [...new Set(['proc', ...binds.map(({ inside }) => inside.split('/')[1] ?? '')])];
 }
 
 /** They would tell of the host, or let a mistake elsewhere reach its kernel. */

@@ -5,7 +5,7 @@
 
 import { accessSync, constants } from 'node:fs';
 
-const FOLDERS = ['/usr/bin', '/bin', '/usr/sbin', '/sbin', '/run/current-system/sw/bin'];
+export const TOOL_FOLDERS: readonly string[] = ['/usr/bin', '/bin', '/usr/sbin', '/sbin', '/run/current-system/sw/bin'];
 
 const PACKAGES = {
   bwrap: 'bubblewrap',
@@ -34,7 +34,7 @@ export class WallUnavailable extends Error {
 
 /** The absolute path of a tool. Throws {@link WallUnavailable} when it is not installed. */
 export function requireTool(name: ToolName): string {
-  const path = FOLDERS.map((folder) => `${folder}/${name}`).find(isExecutable);
+  const path = TOOL_FOLDERS.map((folder) => `${folder}/${name}`).find(isExecutable);
   if (path !== undefined) return path;
   const shown = name === 'bwrap' ? 'bubblewrap' : `The tool ${name}`;
   throw new WallUnavailable(`${shown} is not installed`, `apt-get install ${PACKAGES[name]}`);

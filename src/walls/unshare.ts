@@ -6,12 +6,12 @@
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { boundToHost, guestTools, intoGuest, launch, NOTICE_DESCRIPTOR, readNotice } from './launch.ts';
-import { DEVICES, GUEST_ROOT, minimalRoot, systemBinds, topFolders } from './minimal-root.ts';
+import { DEVICES, GUEST_ROOT, minimalRoot, systemBinds, sharedFolders } from './minimal-root.ts';
 import type { MinimalRoot } from './minimal-root.ts';
 import { sharedLibraries } from './libraries.ts';
 import { onlyChild } from './process-tree.ts';
 import type { ProcessIdentity } from './process-tree.ts';
-import { requireTool } from './tools.ts';
+import { requireTool, TOOL_FOLDERS } from './tools.ts';
 import type { UidAllocator } from './uids.ts';
 import { ALL_GUARANTEES } from './wall.ts';
 import type { Wall } from './wall.ts';
@@ -19,20 +19,19 @@ import type { Wall } from './wall.ts';
 /** `uids` is null where the host is an ordinary user. Rejects with WallUnavailable where a tool is missing. */
 export async function createUnshareWall(nodePath: string, uids: UidAllocator | null): Promise<Wall> {
   const unshare = requireTool('unshare');
-  const tools = uids === null ? [...guestTools(), unshare] : guestTools();
-  const system = await systemBinds(nodePath, tools);
+  const system = await systemBinds(nodePath, guestTools(uids));
   const detachOldRoot = await detachCommand();
   for (const tool of ['mount', 'pivot_root'] as const) requireTool(tool);
   return {
     name: 'unshare',
     guarantees: ALL_GUARANTEES,
     async start(command) {
-      const script = initScript(minimalRoot(command, system), [...topFolders(system), 'proc'], detachOldRoot);
+      const script = initScript(minimalRoot(command, system), sharedFolders(system), detachOldRoot);
       const init = [unshare, ...NAMESPACES, requireTool('sh'), '-c', script, 'init'];
-      const argv = (uid: number | null): readonly string[] =>
-        uid === null
-          ? [...asRootOfNothing(unshare), ...boundToHost([...init, ...asNobody(unshare), ...intoGuest(command, uid)])]
-          : boundToHost([...init, ...intoGuest(command, uid)]);
+      const argv = (uid: number | null): readonly string[] => {
+        const bound = boundToHost([...init, ...intoGuest(command, uid)]);
+        return uid === null ? [unshare, ...AS_ROOT_OF_NOTHING, ...bound] : bound;
+      };
       return launch({ uids, findInit, argv });
     },
   };
@@ -44,17 +43,7 @@ const NAMESPACES = ['--fork', '--kill-child=SIGKILL', '--pid', '--mount', '--net
  * An ordinary user may mount as uid 0 of a user namespace only. Its creation changes credentials, on which the kernel
  * forgets that the process ends with its parent: so it comes before that is set.
  */
-const asRootOfNothing = (unshare: string): readonly string[] => [unshare, '--user', '--map-root-user', '--'];
-
-/** The guest is in a second user namespace, where it is nobody, and so has no rights over what uid 0 of the first made. */
-const asNobody = (unshare: string): readonly string[] => [
-  unshare,
-  '--user',
-  '--map-user=65534',
-  '--map-group=65534',
-  '--keep-caps',
-  '--',
-];
+const AS_ROOT_OF_NOTHING = ['--user', '--map-root-user', '--'];
 
 /**
  * Where the new root is put together: a folder that every Linux has and that holds nothing of ours, so that the mount
@@ -70,17 +59,18 @@ const OLD_ROOT = '/old';
  *
  * Mount points are made before anything is mounted: a folder that is bound later may be the host's own.
  */
-function initScript(root: MinimalRoot, topLinks: readonly string[], detachOldRoot: string): string {
+function initScript(root: MinimalRoot, links: readonly string[], detachOldRoot: string): string {
   const files = [...DEVICES, ...root.binds.filter(({ isFolder }) => !isFolder).map(({ inside }) => inside)];
   return `
 set -eu
 umask 022
+PATH=${TOOL_FOLDERS.join(':')}
 mount -t tmpfs -o nosuid,nodev,mode=0755,size=1m cordon ${BASE}
 mkdir ${GUEST} ${BASE}${OLD_ROOT}
 ${root.scratchBytes > 0 ? mountScratch(root.scratchBytes) : ''}
 mkdir -p ${root.folders.map((path) => quote(GUEST + path)).join(' ')}
 for file in ${files.map((path) => quote(GUEST + path)).join(' ')}; do : > "$file"; done
-ln -s ${topLinks.map((top) => quote(`${GUEST_ROOT.slice(1)}/${top}`)).join(' ')} ${BASE}
+ln -s ${links.map((name) => quote(`${GUEST_ROOT.slice(1)}/${name}`)).join(' ')} ${BASE}
 printf '%s' ${quote(mountTable(root))} > ${BASE}/fstab
 mount --all --fstab ${BASE}/fstab
 mount -o remount,bind,ro,nosuid,nodev ${BASE}

@@ -50,7 +50,7 @@ export interface WalledCommand {
 export interface WalledProcess {
   /** Host pid of node itself, so that its memory and CPU can be read and it can be killed. */
   readonly pid: number;
-  /** The only way in and out: file descriptor 3 inside. */
+  /** The only way in and out: file descriptor 3 inside. Its errors are for whoever started the process to listen to. */
   readonly channel: Socket;
   /** Untrusted text: bound what you keep. */
   readonly stdout: Readable;

@@ -21,6 +21,10 @@ export class Executor implements SandboxOwner {
   readonly #sandboxes = new Map<number, IsolateSandbox>();
   /** The sandbox of each call that is not over. */
   readonly #calls = new Map<number, IsolateSandbox>();
+  /** Isolates that were disposed of and have not stopped yet. */
+  #stopping = 0;
+  /** Calls that came meanwhile: should this process have to end, they have not begun. */
+  #held: { readonly id: number; readonly payload: Buffer }[] = [];
   #watchdog: NodeJS.Timeout | null = null;
 
   constructor(socket: Socket, guest: GuestSource) {
@@ -53,6 +57,16 @@ export class Executor implements SandboxOwner {
     this.#watchdog = null;
   }
 
+  onStopping(): void {
+    this.#stopping++;
+  }
+
+  onStopped(): void {
+    this.#stopping--;
+    if (this.#stopping > 0) return;
+    for (const { id, payload } of this.#held.splice(0)) this.#call(id, payload);
+  }
+
   onPoisoned(sandbox: IsolateSandbox, reason: string): void {
     this.#die(reason, sandbox.id);
   }
@@ -60,7 +74,8 @@ export class Executor implements SandboxOwner {
   #receive(type: number, stream: number, payload: Buffer): void {
     switch (type) {
       case FrameType.CALL:
-        return this.#call(stream, payload);
+        if (this.#stopping === 0) return this.#call(stream, payload);
+        return void this.#held.push({ id: stream, payload });
       case FrameType.OPEN:
         return this.#open(stream, payload);
       case FrameType.CLOSE:
@@ -101,6 +116,7 @@ export class Executor implements SandboxOwner {
 
   /** Says why and ends: a process in which an isolate can't be stopped can't even exit in order. */
   #die(reason: string, sandboxId: number): void {
+    for (const { id } of this.#held.splice(0)) this.connection.send(FrameType.NOT_BEGUN, id);
     this.connection.sendMeta(FrameType.BROKEN, sandboxId, JSON.stringify(['SANDBOX_RECYCLED', reason, null]), null);
     this.connection.flush();
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), 20);

@@ -35,6 +35,9 @@ export interface SandboxOwner {
   onCallOver(id: number): void;
   /** The sandbox is gone; its isolate is being disposed of. */
   onGone(sandbox: IsolateSandbox): void;
+  /** The isolate was disposed of in the middle of a turn; until it has stopped, nobody knows that it will. */
+  onStopping(): void;
+  onStopped(): void;
   /** The isolate can't be stopped: nothing in this process can be relied on any more. */
   onPoisoned(sandbox: IsolateSandbox, reason: string): void;
 }
@@ -65,6 +68,8 @@ export class IsolateSandbox {
   #ready: ReadyIsolate | null = null;
   /** When the turn in flight began; 0 between turns. */
   #turnSinceMs = 0;
+  /** By when a disposed isolate must have stopped. */
+  #deadline: NodeJS.Timeout | null = null;
   #pumpScheduled = false;
   #loaded = false;
   #gone = false;
@@ -176,12 +181,12 @@ export class IsolateSandbox {
   }
 
   #turnEnded(drained: unknown): void {
-    this.#turnSinceMs = 0;
+    this.#turnOver();
     if (!this.#gone) readRecords(drained, (record) => this.#deliver(record));
   }
 
   #failedTurn(error: unknown): void {
-    this.#turnSinceMs = 0;
+    this.#turnOver();
     if (this.#gone) return;
     const culprit = this.#runningCall();
     if (this.#ready?.isolate.isDisposed === true) this.#recycle('OUT_OF_MEMORY', this.#memoryMessage(), culprit);
@@ -326,9 +331,17 @@ export class IsolateSandbox {
     if (isolate === undefined) return;
     if (!isolate.isDisposed) isolate.dispose();
     if (this.#turnSinceMs === 0) return;
-    setTimeout(() => {
-      if (this.#turnSinceMs !== 0) this.#owner.onPoisoned(this, 'an isolate went on running after it was disposed of');
-    }, DISPOSE_MS);
+    this.#owner.onStopping();
+    this.#deadline = setTimeout(() => this.#owner.onPoisoned(this, 'an isolate went on running after it was disposed of'), DISPOSE_MS);
+  }
+
+  /** The turn that was in flight is over, one way or another. */
+  #turnOver(): void {
+    this.#turnSinceMs = 0;
+    if (this.#deadline === null) return;
+    clearTimeout(this.#deadline);
+    this.#deadline = null;
+    this.#owner.onStopped();
   }
 
   #bodyRef(body: Buffer): string {

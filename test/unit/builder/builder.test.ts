@@ -59,7 +59,7 @@ suite('a source becomes', () => {
   test('a script without native await, so that context survives it', async () => {
     const code = 'const f = async () => { for await (const x of g()) await x; }; async function* g() { yield 1 } export default async () => { await f(); return 7 }';
     const result = await builder.build(sourceOf(code));
-    assert.doesNotMatch(textOf(result), /\bawait\b|async\s+function|async\s*\(/);
+    assert.doesNotMatch(textOf(result), /\bawait |\basync\b/);
     assert.equal(await (exportsOf(result)['default'] as () => Promise<number>)(), 7);
   });
 
@@ -76,9 +76,11 @@ suite('a source becomes', () => {
 
   test('strict code where all of it is modules, and sloppy code where CommonJS may need it', async () => {
     const strict = await builder.build(sourceOf('export default function () { return this }'));
-    assert.equal((exportsOf(strict)['default'] as () => unknown)(), undefined);
+    const self = exportsOf(strict)['default'] as () => unknown;
+    assert.equal(self(), undefined);
     const sloppy = await builder.build(sourceOf({ 'index.js': 'module.exports.f = function () { return typeof this }' }));
-    assert.equal((0, exportsOf(sloppy)['f'] as () => unknown)(), 'object');
+    const kind = exportsOf(sloppy)['f'] as () => unknown;
+    assert.equal(kind(), 'object');
   });
 
   test('a module, not lowered, when it awaits at its top level', async () => {
@@ -113,8 +115,8 @@ suite('a source becomes', () => {
   test('a source map that names its files and holds their text', async () => {
     const result = await builder.build(sourceOf({ 'index.ts': 'import "./a/b.ts"; export default 1', 'a/b.ts': 'globalThis.b = 1' }));
     const map = JSON.parse(Buffer.from(result.sourceMap!).toString()) as { sources: string[]; sourcesContent: string[] };
-    assert.deepEqual(map.sources, ['a/b.ts', 'index.ts']);
-    assert.equal(map.sourcesContent[0], 'globalThis.b = 1');
+    assert.deepEqual(map.sources, ['index.ts', 'a/b.ts']);
+    assert.equal(map.sourcesContent[1], 'globalThis.b = 1');
   });
 
   test('nothing that was run: an endless loop at the top level builds', async () => {
@@ -137,7 +139,7 @@ suite('an error', () => {
   });
 
   test('counts columns in characters, and shows a window of a long line', async () => {
-    const fault = await failure(`const é = "${'ü'.repeat(5000)}" = 1;`);
+    const fault = await failure(`const é = "${'ü'.repeat(5000)}" x;`);
     assert.match(fault.message, /^index\.ts:1:5014: /);
     for (const line of fault.details.issues![0]!.split('\n').slice(1)) assert.ok(line.length < 140);
   });
@@ -210,9 +212,10 @@ test('the code cache is one that an executor takes', async (t) => {
     const isolate = new ivm.Isolate();
     const cachedData = new ivm.ExternalCopy(new Uint8Array(readFileSync('cache')).buffer);
     const script = isolate.compileScriptSync(readFileSync('code', 'utf8'), { filename: 'function.js', cachedData });
-    const make = script.runSync(isolate.createContextSync(), { reference: true });
-    const value = make.applySync(undefined, [], { result: { reference: true } }).getSync('f7', { reference: true });
-    console.log(script.cachedDataRejected, JSON.stringify(value.applySync(undefined, [1], { result: { copy: true } })));`;
+    const context = isolate.createContextSync();
+    const make = script.runSync(context, { reference: true });
+    const call = context.evalClosureSync('return JSON.stringify($0().f7(1))', [make.derefInto()]);
+    console.log(script.cachedDataRejected, call);`;
   const { stdout } = await promisify(execFile)(process.execPath, [...NODE_FLAGS, '-e', script], { cwd: dir });
   assert.equal(stdout, 'false {"name":"f7","value":8}\n');
 });
@@ -251,7 +254,7 @@ test('a cache entry that somebody else wrote is not used: the source is built ag
   const rebuilt = await second.build(source);
   await second.close();
   assert.equal(exportsOf(rebuilt)['default'], 'honest');
-  assert.deepEqual(rebuilt, honest);
+  assert.deepEqual(rebuilt.code, honest.code);
 });
 
 test('builds that run side by side do not mix', async (t) => {
