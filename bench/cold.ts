@@ -84,7 +84,7 @@ async function inKnownTenants(count: number): Promise<{ spacedMs: number[]; burs
 async function inNewTenants(count: number): Promise<number[]> {
   await using cordon = await startCordon({ CORDON_HOST_MEMORY_MB: FEW_EXECUTORS_MB });
   await warmUp(cordon);
-  return firstCalls(cordon, count, (index) => `new-${index}`, becameQuiet);
+  return await firstCalls(cordon, count, (index) => `new-${index}`, becameQuiet);
 }
 
 /** Deploys them all, then calls each for the first time. */

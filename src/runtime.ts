@@ -16,7 +16,7 @@ import { Deployer } from './control/deployer.ts';
 import type { Executions } from './core/execution.ts';
 import { Fault } from './core/faults.ts';
 import { InvocationIds } from './core/invocation-ids.ts';
-import type { Tier, TierName, TierProbe } from './core/tier.ts';
+import { TIER_NAMES, type Tier, type TierName, type TierProbe } from './core/tier.ts';
 import { createGateway, createHttpServer, listen, stopListening, type OnRequest } from './gateway/gateway.ts';
 import { Origins } from './gateway/origin.ts';
 import { Routes } from './gateway/routes.ts';
@@ -67,6 +67,7 @@ export async function startParts(config: Config, output: Output): Promise<Parts>
   const logs = await createLogs({ store: storage, stdout: output, retentionDays: config.logRetentionDays });
   const isolate = createIsolateTier({ wall, wallProbes: probes, cacheDir });
   const tiers = await Promise.all([isolate].map(async (tier): Promise<TierStatus & { tier: Tier }> => ({ tier, name: tier.name, probe: await tier.probe() })));
+  const statuses: TierStatus[] = [...tiers, ...missingTiers(tiers)];
   const supervisor = new Supervisor({
     tiers: tiers.filter(({ probe }) => probe.works).map(({ tier }) => tier),
     logs,
@@ -83,8 +84,8 @@ export async function startParts(config: Config, output: Output): Promise<Parts>
     limits: config,
     defaultTier: DEFAULT_TIER,
     defaultCordon: config.cordon,
-    tiers,
-    build: (source) => requireBuilder(builder).build(source),
+    tiers: statuses,
+    build: (source, tenant) => requireBuilder(builder).build(source, tenant),
     storage,
     routes,
     retire: (version) => supervisor.retire(version),
@@ -96,7 +97,7 @@ export async function startParts(config: Config, output: Output): Promise<Parts>
     invoker: supervisor,
     tier: DEFAULT_TIER,
     nextId: () => ids.next(),
-    build: (code, handler) => requireBuilder(builder).build({ files: new Map([['function.ts', Buffer.from(code, 'utf8')]]), entry: 'function.ts', handler }),
+    build: (code, handler, tenant) => requireBuilder(builder).build({ files: new Map([['function.ts', Buffer.from(code, 'utf8')]]), entry: 'function.ts', handler }, tenant),
   });
   await supervisor.start();
 
@@ -110,7 +111,7 @@ export async function startParts(config: Config, output: Output): Promise<Parts>
     deployer,
     executions,
     wall,
-    tiers,
+    tiers: statuses,
     ids,
     async close() {
       await supervisor.close(DRAIN_MS);
@@ -212,6 +213,12 @@ function requestLog(output: Output, wanted: boolean): OnRequest {
   return ({ method, url }, status, startedMs, note) => {
     output.line(`${method} ${url} ${status} ${(performance.now() - startedMs).toFixed(1)}ms${note === null ? '' : ` ${note}`}`);
   };
+}
+
+/** The rest of the ladder, so that nobody wonders. */
+function missingTiers(present: readonly TierStatus[]): TierStatus[] {
+  const missing = TIER_NAMES.filter((name) => !present.some((tier) => tier.name === name));
+  return missing.map((name) => ({ name, probe: { works: false, reason: 'this version of Cordon does not have it yet', cure: 'Use the tier isolate' } }));
 }
 
 function requireBuilder(builder: Builder | null): Builder {

@@ -33,6 +33,8 @@ export class Client {
     const startedMs = performance.now();
     const length = body === '' ? {} : { 'content-length': String(Buffer.byteLength(body)) };
     const request = startRequest(this.#url + path, { agent: this.#agent, method, headers: { ...headers, ...length } });
+    // A connection that breaks after the head fails the reading of the body below.
+    request.on('error', () => undefined);
     request.end(body);
     const [response] = (await once(request, 'response')) as [IncomingMessage];
     const firstByteMs = performance.now() - startedMs;

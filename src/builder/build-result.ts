@@ -19,7 +19,7 @@ export interface BuildResult extends Artifact {
   readonly warnings: readonly string[];
 }
 
-/** Of a code cache and of a source map. An eager cache was measured at up to three and a half times its code. */
+/** Of a code cache and of a source map. The largest bundle that gets a cache is 4 MB, and a cache is some three times its code. */
 export const MAX_ATTACHMENT_BYTES: number = 32 * MB;
 const META_BYTES: number = 1 * MB;
 const MAX_TEXTS = 32;

@@ -17,7 +17,8 @@ export interface DeployerOptions {
   readonly defaultCordon: CordonKind;
   /** What works on this machine, and why the rest does not. */
   readonly tiers: readonly { readonly name: TierName; readonly probe: TierProbe }[];
-  build(source: { readonly files: SourceFiles; readonly entry: string; readonly handler: HandlerKind }): Promise<Artifact>;
+  /** Each tenant has its own turn. */
+  build(source: { readonly files: SourceFiles; readonly entry: string; readonly handler: HandlerKind }, tenant: string): Promise<Artifact>;
   readonly storage: {
     deployVersion(version: NewVersion, files: SourceFiles): Promise<FunctionVersion>;
     functionOf(tenant: string, name: string): Promise<FunctionRecord | null>;
@@ -66,7 +67,7 @@ export class Deployer {
     requireSizes(files, this.#options.limits);
     if (!files.has(entry)) throw new Fault('BAD_REQUEST', `entry: there is no file ${JSON.stringify(entry)} among the files`);
     const settings = this.#settingsOf(deployment);
-    const artifact = await build({ files, entry, handler: settings.handler });
+    const artifact = await build({ files, entry, handler: settings.handler }, tenant);
     return this.#inTurn(`${tenant}/${name}`, async () => {
       const version = await storage.deployVersion(
         { ...settings, limits: { ...settings.limits, concurrency: artifact.interleaves ? CONCURRENCY : 1 }, hash: hashOf(files, entry), artifact },

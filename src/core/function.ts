@@ -13,8 +13,8 @@ export type HandlerKind = 'module' | 'script';
 /** What a sandbox loads: the builder's output, or (for `POST /execute`) a source that the engine compiles itself. */
 export interface Artifact {
   /**
-   * `script`: one classic script whose value is the module's exports. `module`: an ES module (top-level await keeps it
-   * one). `source`: not built; the engine decides.
+   * `script`: one classic script whose value is a function that evaluates the code and returns its exports. `module`: an
+   * ES module (top-level await keeps it one). `source`: not built; the engine decides.
    */
   readonly format: 'script' | 'module' | 'source';
   readonly code: Uint8Array;

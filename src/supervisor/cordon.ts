@@ -1,8 +1,8 @@
 /** Cordon: the functions that share one executor, and that executor's life. */
 
-import { toFault } from '../core/faults.ts';
+import { toFault, type Fault } from '../core/faults.ts';
 import type { FunctionVersion } from '../core/function.ts';
-import type { Call, Invoker, LogEntry, ResponseSink } from '../core/invocation.ts';
+import type { Call, LogEntry, ResponseSink } from '../core/invocation.ts';
 import type { Executor, TierName } from '../core/tier.ts';
 import type { ExecutorPool } from './executor-pool.ts';
 import { Replicas } from './replicas.ts';
@@ -13,7 +13,7 @@ import type { TenantLoad } from './tenant-loads.ts';
 /** What a sandbox with a small function takes, with some air: it decides how many one executor may hold. */
 const MB_A_SANDBOX = 4;
 
-export interface CordonOwner extends Invoker {
+export interface CordonOwner {
   readonly options: SupervisorOptions;
   readonly suspects: Suspects;
   readonly cores: number;

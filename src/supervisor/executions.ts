@@ -17,7 +17,7 @@ export interface ExecutionsOptions {
   readonly maxResponseBytes: number;
   nextId(): string;
   /** Builds what the engine could not parse by itself (TypeScript); rejects with COMPILE_FAILED and a code frame. */
-  build(code: string, handler: HandlerKind): Promise<Artifact>;
+  build(code: string, handler: HandlerKind, tenant: string): Promise<Artifact>;
 }
 
 /** Whose code it is when nobody says who they are. */
@@ -101,7 +101,7 @@ class Run implements Execution, ResponseSink {
     if (fault.code !== 'COMPILE_FAILED' || this.#built || this.#cancelled) return this.#failed(fault);
     this.#built = true;
     const code = Buffer.from(this.#version.artifact.code).toString('utf8');
-    this.#options.build(code, kindOf(code)).then(
+    this.#options.build(code, kindOf(code), this.#version.tenant).then(
       (artifact) => {
         if (!this.#cancelled) this.#options.invoker.invoke({ ...this.#version, artifact }, this.#call, this);
       },

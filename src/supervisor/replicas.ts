@@ -175,11 +175,15 @@ export class Replicas {
     this.#cordon.settled();
   }
 
-  /** Its slot is free already, and it counts as one call still. */
+  /**
+   * Its slot is free already; it counts as one call still. Later, because what else the executor has to say of itself
+   * decides where the call may go now.
+   */
   #retry(call: Call, sink: ResponseSink): void {
-    if (this.#load === null) return;
-    this.#load.calls++;
-    this.#cordon.owner.rerun(this.version, call, sink, this.#load);
+    const load = this.#load;
+    if (load === null) return;
+    load.calls++;
+    setImmediate(() => this.#cordon.owner.rerun(this.version, call, sink, load));
   }
 
   #wait(call: Call, sink: ResponseSink, load: TenantLoad): void {

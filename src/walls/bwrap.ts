@@ -1,10 +1,10 @@
 /** The bubblewrap wall: the best one, where the operator has it installed. */
 
 import type { Readable } from 'node:stream';
-import { boundToHost, guestTools, intoGuest, launch, NOTICE_DESCRIPTOR, readNotice } from './launch.ts';
+import { guestTools, intoGuest, launch, withoutCoreDumps } from './launch.ts';
 import { DEVICES, GUEST_ROOT, minimalRoot, systemBinds, sharedFolders } from './minimal-root.ts';
 import type { MinimalRoot } from './minimal-root.ts';
-import { identify } from './process-tree.ts';
+import { onlyChild } from './process-tree.ts';
 import type { ProcessIdentity } from './process-tree.ts';
 import { requireTool } from './tools.ts';
 import type { UidAllocator } from './uids.ts';
@@ -22,11 +22,11 @@ export async function createBwrapWall(nodePath: string, uids: UidAllocator | nul
     guarantees: ALL_GUARANTEES,
     async start(command) {
       const root = rootOptions(minimalRoot(command, system));
-      const options = [...NAMESPACES, ...privileges, ...root, ...links, '--remount-ro', '/', ...NOTICE];
+      const options = [...NAMESPACES, ...privileges, ...root, ...links, '--remount-ro', '/'];
       return launch({
         uids,
         findInit,
-        argv: (uid) => boundToHost([bwrap, ...options, '--', ...intoGuest(command, uid)]),
+        argv: (uid) => [...withoutCoreDumps(), bwrap, ...options, '--', ...intoGuest(command, uid)],
       });
     },
   };
@@ -45,8 +45,6 @@ const NAMESPACES = [
  */
 const AS_ROOT = words('--cap-add CAP_SYS_CHROOT --cap-add CAP_SETUID --cap-add CAP_SETGID --cap-add CAP_SETPCAP');
 const AS_USER = words('--unshare-user --uid 65534 --gid 65534');
-
-const NOTICE = ['--info-fd', String(NOTICE_DESCRIPTOR)];
 
 /**
  * In this order: a mount covers what was made below it before. Folders are named one by one, as those that bwrap makes
@@ -74,12 +72,9 @@ function tmpfs(path: string, mode: string, bytes: number): readonly string[] {
   return ['--perms', mode, '--size', String(bytes), '--tmpfs', at(path)];
 }
 
-/** bwrap writes one flat JSON document, with init's host pid. */
-async function findInit(
-  _launcher: ProcessIdentity,
-  notice: Readable,
-  signal: AbortSignal,
-): Promise<ProcessIdentity | null> {
-  const pid = /"child-pid":\s*(\d+)/.exec(await readNotice(notice, '}', signal))?.[1];
-  return pid === undefined ? null : identify(Number(pid));
-}
+/**
+ * Init is bwrap's only child. Not by --info-fd: bwrap writes there before it lets init go on, and being killed with the
+ * host meanwhile it would leave init waiting for ever. For the same reason nothing but its own --die-with-parent ends it.
+ */
+const findInit = (launcher: ProcessIdentity, _notice: Readable, signal: AbortSignal): Promise<ProcessIdentity | null> =>
+  onlyChild(launcher, signal);

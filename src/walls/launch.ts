@@ -72,21 +72,11 @@ export async function launch({ uids, argv, findInit }: Launch): Promise<WalledPr
   return walledProcess(child, node, members, gone);
 }
 
-/** Before the launcher: its end with the host, no core dumps. Made so that a host that dies meanwhile is noticed too. */
-export function boundToHost(launcher: readonly string[]): readonly string[] {
-  const script = 'ulimit -c 0; [ "$PPID" = "$1" ] || exit 1; shift; exec "$@"';
-  return [
-    requireTool('setpriv'),
-    '--pdeathsig',
-    'KILL',
-    requireTool('sh'),
-    '-c',
-    script,
-    'sh',
-    String(process.pid),
-    ...launcher,
-  ];
-}
+/** Before a launcher that can't do it by itself: SIGKILL when the host ends. */
+export const endingWithHost = (): readonly string[] => [requireTool('setpriv'), '--pdeathsig', 'KILL', '--'];
+
+/** Before a launcher: a dump would show the memory of a tenant to whoever collects dumps on the host. */
+export const withoutCoreDumps = (): readonly string[] => [requireTool('sh'), '-c', 'ulimit -c 0; exec "$@"', 'sh'];
 
 /**
  * In the namespaces, from their root to node: wait for the host, enter the guest's root, give up every privilege, forget the environment.
@@ -104,10 +94,10 @@ export function intoGuest(command: WalledCommand, uid: number | null): readonly 
 }
 
 /**
- * A launcher that is killed with its host, before init has asked to die with it, leaves init behind. The host opens the
- * gate when both are there; when it is gone, the gate ends instead.
+ * Each of host, launcher and init has to ask the kernel to die with the one before it, and one that is late with that
+ * would be left behind. The host opens the gate when all of them are there; if it is gone, the gate ends instead.
  */
-const WAIT_FOR_HOST = `read -r _ <&${GATE_DESCRIPTOR} || exit 1; exec ${GATE_DESCRIPTOR}<&-; exec "$@"`;
+const WAIT_FOR_HOST = `read -r _ <&${GATE_DESCRIPTOR} || exit 1; exec ${NOTICE_DESCRIPTOR}>&- ${GATE_DESCRIPTOR}<&-; exec "$@"`;
 
 /**
  * Init has the same host uid then, and a process may trace another of its uid: but not one of the user namespace around

@@ -5,10 +5,19 @@
 
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
-import { boundToHost, guestTools, intoGuest, launch, NOTICE_DESCRIPTOR, readNotice } from './launch.ts';
+import {
+  endingWithHost,
+  guestTools,
+  intoGuest,
+  launch,
+  NOTICE_DESCRIPTOR,
+  readNotice,
+  withoutCoreDumps,
+} from './launch.ts';
 import { DEVICES, GUEST_ROOT, minimalRoot, systemBinds, sharedFolders } from './minimal-root.ts';
 import type { MinimalRoot } from './minimal-root.ts';
 import { sharedLibraries } from './libraries.ts';
+import { isNoexec, readMounts } from './mounts.ts';
 import { onlyChild } from './process-tree.ts';
 import type { ProcessIdentity } from './process-tree.ts';
 import { requireTool, TOOL_FOLDERS } from './tools.ts';
@@ -28,11 +37,9 @@ export async function createUnshareWall(nodePath: string, uids: UidAllocator | n
     async start(command) {
       const script = initScript(minimalRoot(command, system), sharedFolders(system), detachOldRoot);
       const init = [unshare, ...NAMESPACES, requireTool('sh'), '-c', script, 'init'];
-      const argv = (uid: number | null): readonly string[] => {
-        const bound = boundToHost([...init, ...intoGuest(command, uid)]);
-        return uid === null ? [unshare, ...AS_ROOT_OF_NOTHING, ...bound] : bound;
-      };
-      return launch({ uids, findInit, argv });
+      const first = uids === null ? [unshare, ...AS_ROOT_OF_NOTHING] : [];
+      const launcher = [...first, ...endingWithHost(), ...withoutCoreDumps(), ...init];
+      return launch({ uids, findInit, argv: (uid) => [...launcher, ...intoGuest(command, uid)] });
     },
   };
 }
@@ -96,8 +103,9 @@ const mountScratch = (bytes: number): string =>
 
 /** fstab(5): one process mounts it all, in this order. */
 function mountTable(root: MinimalRoot): string {
+  const hostMounts = readMounts();
   const mounts: readonly (readonly [source: string, inside: string, type: string, options: string])[] = [
-    ...root.binds.map(({ host, inside }) => [host, inside, 'none', 'bind,ro,nosuid,nodev'] as const),
+    ...root.binds.map(({ host, inside }) => [host, inside, 'none', bindOptions(host, hostMounts)] as const),
     ...DEVICES.map((path) => [path, path, 'none', 'bind,nosuid,noexec'] as const),
     ['proc', '/proc', 'proc', 'nosuid,nodev,noexec'],
     ...root.hiddenFolders.map((path) => ['cordon', path, 'tmpfs', 'ro,nosuid,nodev,noexec,size=4k,mode=0555'] as const),
@@ -107,6 +115,9 @@ function mountTable(root: MinimalRoot): string {
     .map(([source, inside, type, options]) => `${escape(source)} ${escape(GUEST + inside)} ${type} ${options} 0 0\n`)
     .join('');
 }
+
+const bindOptions = (host: string, hostMounts: string): string =>
+  `bind,ro,nosuid,nodev${isNoexec(host, hostMounts) ? ',noexec' : ''}`;
 
 /** By then only the guest's root has a loader and a libc; the rest of what umount needs still hangs below the old one. */
 async function detachCommand(): Promise<string> {

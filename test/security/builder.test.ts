@@ -39,21 +39,43 @@ function watched(wall: Wall): { readonly wall: Wall; readonly started: WalledPro
 /** Each names a file of the machine that the attacker would like to have in the bundle, or in an error message. */
 const ESCAPES: Readonly<Record<string, Files>> = {
   'a relative path': { 'index.ts': `import x from '../../../../etc/passwd'; export default x` },
-  'a relative path, as text': { 'index.ts': `import x from '../../etc/passwd' with { type: 'text' }; export default x` },
+  'a relative path, as text': {
+    'index.ts': `import x from '../../etc/passwd' with { type: 'text' }; export default x`,
+  },
   'an absolute path': { 'index.ts': `import x from '/etc/passwd'; export default x` },
   'an absolute path, as text': { 'index.ts': `import x from '/etc/passwd' with { type: 'text' }; export default x` },
   'a file URL': { 'index.ts': `import x from 'file:///etc/passwd'; export default x` },
   'require of an absolute path': { 'index.js': `module.exports = require('/etc/passwd')` },
   'require in a try': { 'index.js': `try { module.exports = require('/etc/passwd') } catch {}` },
   'a dynamic import': { 'index.ts': `export default () => import('/etc/passwd')` },
-  'a symbolic link of /proc': { 'index.ts': `import x from '/proc/self/root/etc/passwd' with { type: 'text' }; export default x` },
+  'a symbolic link of /proc': {
+    'index.ts': `import x from '/proc/self/root/etc/passwd' with { type: 'text' }; export default x`,
+  },
   'its own process': { 'index.ts': `import x from '/proc/self/environ' with { type: 'text' }; export default x` },
-  'a package': { 'index.ts': `import x from 'p'; export default x`, 'node_modules/p/package.json': '{"main":"../../../../../../etc/passwd"}' },
-  'a package with an absolute main': { 'index.ts': `import x from 'p'; export default x`, 'node_modules/p/package.json': '{"main":"/etc/passwd"}' },
-  'the exports of a package': { 'index.ts': `import x from 'p'; export default x`, 'node_modules/p/package.json': '{"exports":"./../../../../etc/passwd"}' },
-  'the imports of a package': { 'index.ts': `import x from '#x'; export default x`, 'package.json': '{"imports":{"#x":"/etc/passwd"}}' },
-  'the paths of a tsconfig': { 'index.ts': `import x from 'p'; export default x`, 'tsconfig.json': '{"compilerOptions":{"baseUrl":"/","paths":{"p":["/etc/passwd"]}}}' },
-  'CSS': { 'index.ts': `import x from './a.css'; import y from '/etc/passwd'; export default [x, y]`, 'a.css': '@import "/etc/passwd";' },
+  'a package': {
+    'index.ts': `import x from 'p'; export default x`,
+    'node_modules/p/package.json': '{"main":"../../../../../../etc/passwd"}',
+  },
+  'a package with an absolute main': {
+    'index.ts': `import x from 'p'; export default x`,
+    'node_modules/p/package.json': '{"main":"/etc/passwd"}',
+  },
+  'the exports of a package': {
+    'index.ts': `import x from 'p'; export default x`,
+    'node_modules/p/package.json': '{"exports":"./../../../../etc/passwd"}',
+  },
+  'the imports of a package': {
+    'index.ts': `import x from '#x'; export default x`,
+    'package.json': '{"imports":{"#x":"/etc/passwd"}}',
+  },
+  'the paths of a tsconfig': {
+    'index.ts': `import x from 'p'; export default x`,
+    'tsconfig.json': '{"compilerOptions":{"baseUrl":"/","paths":{"p":["/etc/passwd"]}}}',
+  },
+  CSS: {
+    'index.ts': `import x from './a.css'; import y from '/etc/passwd'; export default [x, y]`,
+    'a.css': '@import "/etc/passwd";',
+  },
 };
 
 for (const name of ['bwrap', 'unshare', 'none'] satisfies WallName[]) {
@@ -62,9 +84,14 @@ for (const name of ['bwrap', 'unshare', 'none'] satisfies WallName[]) {
     test('no import reaches a file outside of the sources', async (t) => {
       const builder = await startBuilder(t, { wall: wall! });
       for (const [how, files] of Object.entries(ESCAPES)) {
-        const fault = await refused(builder.build(sourceOf(files)));
-        assert.equal(fault.code, 'COMPILE_FAILED', how);
-        assert.doesNotMatch([fault.message, ...(fault.details.issues ?? [])].join('\n'), /root:|\/bin\/|SHELL|PATH=/, how);
+        const said = await builder.build(sourceOf(files)).then(
+          ({ code, sourceMap, warnings }) =>
+            `built: ${Buffer.concat([code, sourceMap!]).toString()} ${warnings.join()}`,
+          ({ code, message, details }: Fault) => [code, message, ...(details.issues ?? [])].join('\n'),
+        );
+        // An import that is allowed to fail at run time is left out of the bundle where the wall shows no such file.
+        assert.match(said, how === 'require in a try' ? /^(?:built|COMPILE_FAILED)/ : /^COMPILE_FAILED/, how);
+        assert.doesNotMatch(said, /root:|\/bin\/|SHELL|PATH=/, how);
       }
     });
 
@@ -85,8 +112,11 @@ for (const name of ['bwrap', 'unshare', 'none'] satisfies WallName[]) {
       const { format } = await builder.build(
         sourceOf({
           'index.ts': `${endless}\nimport 'p'; export default 1`,
-          'package.json': '{"scripts":{"preinstall":"sleep 100","prepare":"sleep 100"},"esbuild":{"plugins":["./plugin.js"]},"type":"commonjs"}',
-          ...Object.fromEntries(['plugin.js', 'esbuild.config.js', 'esbuild.config.mjs', 'babel.config.js'].map((path) => [path, endless])),
+          'package.json':
+            '{"scripts":{"preinstall":"sleep 100","prepare":"sleep 100"},"esbuild":{"plugins":["./plugin.js"]},"type":"commonjs"}',
+          ...Object.fromEntries(
+            ['plugin.js', 'esbuild.config.js', 'esbuild.config.mjs', 'babel.config.js'].map((path) => [path, endless]),
+          ),
           'node_modules/p/package.json': '{"main":"index.js","scripts":{"postinstall":"sleep 100"}}',
           'node_modules/p/index.js': endless,
           'node_modules/esbuild/package.json': '{"main":"index.js"}',
@@ -149,7 +179,9 @@ test('a source that explodes is stopped within its bounds, and the next one is b
 
 test('one who sends many slow builds does not keep others from theirs', async (t) => {
   const builder = await startBuilder(t, { wall: best, concurrency: 1, timeoutMs: 700 });
-  const slow = Array.from({ length: 5 }, (_, i) => refused(builder.build(sourceOf({ ...starExports(), [`${i}.txt`]: '' }), 'greedy')));
+  const slow = Array.from({ length: 5 }, (_, i) =>
+    refused(builder.build(sourceOf({ ...starExports(), [`${i}.txt`]: '' }), 'greedy')),
+  );
   const ended: string[] = [];
   for (const build of slow) void build.then(() => ended.push('slow'));
   await builder.build(sourceOf('export default 1'), 'modest');
@@ -191,18 +223,38 @@ async function takenOver(t: TestContext, script: string, timeoutMs = 5_000): Pro
 }
 
 const LIES: readonly (readonly [what: string, script: string, outcome: RegExp])[] = [
-  ['an answer before the question', `frame(17, 1, meta({ kind: 'failed', message: 'x', issues: [] }));`, /did not start/],
+  [
+    'an answer before the question',
+    `frame(17, 1, meta({ kind: 'failed', message: 'x', issues: [] }));`,
+    /did not start/,
+  ],
   ['an answer to another question', `ready(); asked(() => frame(17, 2, meta({})));`, /ended without a result/],
-  ['a frame of four gigabytes', `ready(); asked(() => frame(17, 1, Buffer.alloc(0), 0xffffffff));`, /ended without a result/],
+  [
+    'a frame of four gigabytes',
+    `ready(); asked(() => frame(17, 1, Buffer.alloc(0), 0xffffffff));`,
+    /ended without a result/,
+  ],
   ['a frame of an unknown type', `ready(); asked(() => frame(99, 1));`, /ended without a result/],
   ['a frame too short', `ready(); asked(() => frame(17, 1, Buffer.alloc(0), 1));`, /ended without a result/],
-  ['a meta that is longer than its frame', `ready(); asked(() => frame(17, 1, Buffer.from([255, 255, 0, 0])));`, /ended without a result/],
+  [
+    'a meta that is longer than its frame',
+    `ready(); asked(() => frame(17, 1, Buffer.from([255, 255, 0, 0])));`,
+    /ended without a result/,
+  ],
   ['a meta that is not JSON', `ready(); asked(() => frame(17, 1, meta('{')));`, /ended without a result/],
-  ['parts that are longer than the body', `ready(); asked(() => frame(17, 1, meta({ kind: 'built', format: 'script', codeBytes: 9e9, cacheBytes: 0, mapBytes: 0, warnings: [] }, 'x')));`, /ended without a result/],
+  [
+    'parts that are longer than the body',
+    `ready(); asked(() => frame(17, 1, meta({ kind: 'built', format: 'script', codeBytes: 9e9, cacheBytes: 0, mapBytes: 0, warnings: [] }, 'x')));`,
+    /ended without a result/,
+  ],
   ['its own end', `ready(); asked(() => process.exit(0));`, /ended without a result/],
   ['silence', `ready();`, /took longer than 1 s/],
   ['a flood of output', `ready(); setInterval(() => console.log('x'.repeat(1e6)), 1);`, /took longer than 1 s/],
-  ['a bomb', `ready(); asked(() => { const all = []; for (;;) all.push(Buffer.alloc(1e7, 1)); });`, /took more than 512 MB/],
+  [
+    'a bomb',
+    `ready(); asked(() => { const all = []; for (;;) all.push(Buffer.alloc(1e7, 1)); });`,
+    /took more than 512 MB/,
+  ],
 ];
 
 suite('from a child that was taken over, the host survives', () => {

@@ -16,7 +16,10 @@ export async function findWall(force?: WallName): Promise<Wall | null> {
 }
 
 /** Closed, and its folder removed, when the test or suite ends. */
-export async function startBuilder(t: { after(clean: () => Promise<void>): void }, options: Partial<BuilderOptions> & { readonly wall: Wall }): Promise<Builder> {
+export async function startBuilder(
+  t: { after(clean: () => Promise<void>): void },
+  options: Partial<BuilderOptions> & { readonly wall: Wall },
+): Promise<Builder> {
   const dir = await mkdtemp(join(tmpdir(), 'cordon-test-'));
   const builder = createBuilder({ cacheDir: dir, maxBundleBytes: 10_000_000, ...options });
   t.after(async () => {
@@ -27,7 +30,10 @@ export async function startBuilder(t: { after(clean: () => Promise<void>): void 
 }
 
 /** The first file is the entry. */
-export function sourceOf(files: string | Readonly<Record<string, string>>, handler: 'module' | 'script' = 'module'): BuildSource {
+export function sourceOf(
+  files: string | Readonly<Record<string, string>>,
+  handler: 'module' | 'script' = 'module',
+): BuildSource {
   const named = typeof files === 'string' ? { 'index.ts': files } : files;
   return {
     files: new Map(Object.entries(named).map(([path, text]) => [path, Buffer.from(text)])),

@@ -33,10 +33,10 @@ export class FarEnd {
   async next(type: FrameType): Promise<ReceivedFrame> {
     for (;;) {
       for (; this.#seen < this.frames.length; this.#seen++) {
-        const frame = this.frames[this.#seen] as ReceivedFrame;
-        if (frame.type !== type) continue;
+        const received = this.frames[this.#seen] as ReceivedFrame;
+        if (received.type !== type) continue;
         this.#seen++;
-        return frame;
+        return received;
       }
       await new Promise<void>((resolve) => {
         this.#wake = resolve;

@@ -30,7 +30,11 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
  * The handler among the exports, or the one that was registered. Throws an AdapterFault HANDLER_MISSING where there is
  * none. What it returns throws or rejects with the handler's own error, or with an AdapterFault for its result.
  */
-export function resolveHandler(exports: unknown, registered: Registered, spec: HandlerSpec): (incoming: Incoming) => Promise<Outgoing> | Outgoing {
+export function resolveHandler(
+  exports: unknown,
+  registered: Registered,
+  spec: HandlerSpec,
+): (incoming: Incoming) => Promise<Outgoing> | Outgoing {
   const env = frozenCopy(spec.env);
   const call = spec.kind === 'script' ? scriptCall(exports, env) : moduleCall(exports, registered, spec, env);
   return (incoming) => settle(call(incoming), incoming, spec.responseBytes);
@@ -38,7 +42,8 @@ export function resolveHandler(exports: unknown, registered: Registered, spec: H
 
 /** A result that is there is answered at once; one to come, when it comes. */
 function settle(result: unknown, incoming: Incoming, maxBytes: number): Outgoing | Promise<Outgoing> {
-  const answer = (value: unknown): Outgoing | Promise<Outgoing> => (incoming.reply === 'http' ? outgoingOf(value) : valueReplyOf(value, maxBytes));
+  const answer = (value: unknown): Outgoing | Promise<Outgoing> =>
+    incoming.reply === 'http' ? outgoingOf(value) : valueReplyOf(value, maxBytes);
   if (isResponse(result) || !isObject(result)) return answer(result);
   const { then } = result as { then?: unknown };
   if (typeof then !== 'function') return answer(result);
@@ -48,7 +53,8 @@ function settle(result: unknown, incoming: Incoming, maxBytes: number): Outgoing
 
 /** A promise of the engine's own with nothing of the user's on it: one fewer is made. */
 const promisePrototype = Promise.prototype;
-const isPromise = (value: object): value is Promise<unknown> => value instanceof Promise && getPrototypeOf(value) === promisePrototype;
+const isPromise = (value: object): value is Promise<unknown> =>
+  value instanceof Promise && getPrototypeOf(value) === promisePrototype;
 
 function scriptCall(exports: unknown, env: object): Call {
   const body = isObject(exports) ? (exports as Named)['default'] : undefined;
@@ -83,7 +89,8 @@ function missing(): AdapterFault {
 function namedCall(named: Named, standard: unknown, spec: HandlerSpec, env: object): Call | null {
   if (spec.name === 'default') return null;
   let handler = named[spec.name];
-  if (typeof handler !== 'function' && typeof standard === 'object' && standard !== null) handler = (standard as Named)[spec.name];
+  if (typeof handler !== 'function' && typeof standard === 'object' && standard !== null)
+    handler = (standard as Named)[spec.name];
   if (typeof handler !== 'function') return null;
   return (incoming) => {
     const context = lambdaContextOf(incoming, spec, env);
@@ -95,7 +102,8 @@ function namedCall(named: Named, standard: unknown, spec: HandlerSpec, env: obje
 /** `{ fetch(request, env, ctx) }`, looked up at each call, so that it keeps its `this`. */
 function fetchCall(owner: unknown, env: object): Call | null {
   if (!isObject(owner) || typeof (owner as { fetch?: unknown }).fetch !== 'function') return null;
-  return (incoming) => (owner as { fetch: Callable }).fetch(requestOf(incoming), env, new InvocationContext(incoming, env));
+  return (incoming) =>
+    (owner as { fetch: Callable }).fetch(requestOf(incoming), env, new InvocationContext(incoming, env));
 }
 
 function functionCall(handler: unknown, env: object): Call | null {

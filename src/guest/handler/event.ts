@@ -3,7 +3,16 @@
 import { readAll } from '../web/body.ts';
 import { chain } from '../web/engine.ts';
 import * as modules from '../web/modules.ts';
-import { dictionary, isArrayBuffer, parse, put, toBase64, toLowerCase, toText, Uint8Array } from '../web/primordials.ts';
+import {
+  dictionary,
+  isArrayBuffer,
+  parse,
+  put,
+  toBase64,
+  toLowerCase,
+  toText,
+  Uint8Array,
+} from '../web/primordials.ts';
 import { sentRequestOf } from './request.ts';
 import type { HandlerSpec, Incoming } from './incoming.ts';
 import { pathOf, queryOf } from './query.ts';

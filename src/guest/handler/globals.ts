@@ -55,7 +55,8 @@ function serveHandlerOf(first: unknown, second: unknown): Serve {
 }
 
 function handlerIn(argument: unknown): Serve | null {
-  const handler: unknown = isObject(argument) && typeof argument !== 'function' ? (argument as { handler?: unknown }).handler : argument;
+  const handler: unknown =
+    isObject(argument) && typeof argument !== 'function' ? (argument as { handler?: unknown }).handler : argument;
   return typeof handler === 'function' ? (handler as Serve) : null;
 }
 
@@ -75,13 +76,16 @@ function waitUntilOf(call: Pick<Incoming, 'waitUntil'> | null): (promise: unknow
 
 /** Listeners for `fetch` are handlers; the others hear what user code dispatches itself. */
 function installListeners(target: object, registered: Registered): void {
-  let others: { addEventListener: Listen; removeEventListener: Listen; dispatchEvent(event: unknown): boolean } | null = null;
+  let others: { addEventListener: Listen; removeEventListener: Listen; dispatchEvent(event: unknown): boolean } | null =
+    null;
   const rest = (): NonNullable<typeof others> => (others ??= new (modules.events().EventTarget)());
   hide(target, 'addEventListener', (type: unknown, listener: unknown, options?: unknown) => {
     if (type !== 'fetch') return rest().addEventListener(type, listener, options);
     push(registered.fetchListeners, fetchListenerOf(listener));
   });
-  hide(target, 'removeEventListener', (type: unknown, listener: unknown, options?: unknown) => rest().removeEventListener(type, listener, options));
+  hide(target, 'removeEventListener', (type: unknown, listener: unknown, options?: unknown) =>
+    rest().removeEventListener(type, listener, options),
+  );
   hide(target, 'dispatchEvent', (event: unknown) => rest().dispatchEvent(event));
 }
 

@@ -3,7 +3,17 @@
 import type { BodyContent } from '../web/body.ts';
 import { contentTypeOf, extractContent, isStream } from '../web/body.ts';
 import { Headers, isHeaders, listOf } from '../web/headers.ts';
-import { bytesOf, bytesOfBase64, isArray, isInteger, isObject, keysOf, stringify, stringSlice, toText } from '../web/primordials.ts';
+import {
+  bytesOf,
+  bytesOfBase64,
+  isArray,
+  isInteger,
+  isObject,
+  keysOf,
+  stringify,
+  stringSlice,
+  toText,
+} from '../web/primordials.ts';
 import { isResponse, partsOf, type Response, type ResponseParts } from '../web/response.ts';
 import { AdapterFault, badResponse } from './adapter-fault.ts';
 import type { Outgoing } from './incoming.ts';
@@ -42,11 +52,20 @@ export function replyOf(value: unknown): Reply | null {
   if (typeof value !== 'object' || value === null || isArray(value) || !('statusCode' in value)) return null;
   const { statusCode, headers, multiValueHeaders, cookies, body, isBase64Encoded } = value as Record<string, unknown>;
   if (!isInteger(statusCode) || (statusCode as number) < 200 || (statusCode as number) > 599) {
-    throw badResponse(`The handler returned the statusCode ${shown(statusCode)}, which is not an integer from 200 to 599`);
+    throw badResponse(
+      `The handler returned the statusCode ${shown(statusCode)}, which is not an integer from 200 to 599`,
+    );
   }
   requireMap('headers', headers);
   requireMap('multiValueHeaders', multiValueHeaders);
-  return { statusCode: statusCode as number, headers, multiValueHeaders, cookies, body, isBase64Encoded: isBase64Encoded === true };
+  return {
+    statusCode: statusCode as number,
+    headers,
+    multiValueHeaders,
+    cookies,
+    body,
+    isBase64Encoded: isBase64Encoded === true,
+  };
 }
 
 function requireMap(name: string, part: unknown): void {
@@ -57,7 +76,8 @@ function requireMap(name: string, part: unknown): void {
 /** The value as JSON. Throws an AdapterFault that says why it has none. */
 export function jsonOf(value: unknown): string {
   if (value === undefined) return 'null';
-  if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') throw badResponse(`The handler returned ${kindOf(value)}, which JSON cannot hold`);
+  if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint')
+    throw badResponse(`The handler returned ${kindOf(value)}, which JSON cannot hold`);
   let text: string | undefined;
   try {
     text = stringify(value) as string | undefined;
@@ -77,7 +97,8 @@ export function guarded<T>(read: () => T): T {
   }
 }
 
-const jsonReply = (value: unknown): Outgoing => new OutgoingReply(200, ['content-type', 'application/json'], jsonOf(value));
+const jsonReply = (value: unknown): Outgoing =>
+  new OutgoingReply(200, ['content-type', 'application/json'], jsonOf(value));
 
 /** A class without a prototype of its own above it: `Object.prototype.then` must not make a promise of an outcome. */
 export class OutgoingReply implements Outgoing {
@@ -104,9 +125,12 @@ function outgoingOfReply(reply: Reply): Outgoing {
 function contentOfReply({ body, isBase64Encoded }: Reply): { content: BodyContent; type: string | null } {
   if (body === undefined || body === null) return { content: null, type: null };
   if (typeof body === 'string') {
-    return isBase64Encoded ? { content: decodeBase64(body), type: 'application/octet-stream' } : { content: body, type: contentTypeOf(body) };
+    return isBase64Encoded
+      ? { content: decodeBase64(body), type: 'application/octet-stream' }
+      : { content: body, type: contentTypeOf(body) };
   }
-  if (isStream(body) || bytesOf(body) !== null) return { content: extractContent(body), type: 'application/octet-stream' };
+  if (isStream(body) || bytesOf(body) !== null)
+    return { content: extractContent(body), type: 'application/octet-stream' };
   return { content: jsonOf(body), type: 'application/json' };
 }
 
@@ -123,7 +147,8 @@ function headersOfReply(reply: Reply): Headers {
   if (isHeaders(reply.headers)) copyHeaders(reply.headers, headers);
   else addHeaders(headers, reply.headers);
   addHeaders(headers, reply.multiValueHeaders);
-  if (isArray(reply.cookies)) for (let i = 0; i < reply.cookies.length; i++) addHeader(headers, 'set-cookie', reply.cookies[i]);
+  if (isArray(reply.cookies))
+    for (let i = 0; i < reply.cookies.length; i++) addHeader(headers, 'set-cookie', reply.cookies[i]);
   return headers;
 }
 
@@ -146,7 +171,8 @@ function addHeaders(headers: Headers, from: unknown): void {
 /** Absent values are left out, numbers and booleans written; anything else is a mistake. */
 function addHeader(headers: Headers, name: string, value: unknown): void {
   if (value === undefined || value === null) return;
-  if (isObject(value) || typeof value === 'symbol') throw badResponse(`The handler returned ${kindOf(value)} as the value of the header ${shown(name)}`);
+  if (isObject(value) || typeof value === 'symbol')
+    throw badResponse(`The handler returned ${kindOf(value)} as the value of the header ${shown(name)}`);
   try {
     headers.append(name, value);
   } catch (error) {

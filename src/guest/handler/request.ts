@@ -7,7 +7,7 @@
 
 import type { BodyContent } from '../web/body.ts';
 import { headersOf, Headers } from '../web/headers.ts';
-import { dictionary, isArrayBuffer, ownKeys, put, toLowerCase, Uint8Array } from '../web/primordials.ts';
+import { dictionary, hide, isArrayBuffer, ownKeys, put, toLowerCase, Uint8Array } from '../web/primordials.ts';
 import { BLANK, fillRequest, Request } from '../web/request.ts';
 import type { Incoming } from './incoming.ts';
 import { pathOf, queryOf } from './query.ts';
@@ -45,7 +45,7 @@ class SentRequest extends Request {
 
   /** A Headers with a property for each header beside its methods. */
   override get headers(): Headers {
-    return (this.#headers ??= sentHeaders(this.#incoming.headers));
+    return (this.#headers ??= sentHeaders(this.#incoming));
   }
 
   /** The text as it was sent; bytes where it is no text; the stream where it is still arriving. */
@@ -85,21 +85,27 @@ for (const prototype of [Headers.prototype, Object.prototype]) {
   for (const key of ownKeys(prototype)) if (typeof key === 'string') TAKEN[key] = true;
 }
 
-function sentHeaders(list: readonly string[]): Headers {
+/** With the properties that a plain object of headers would have: of HTTP's in lower case, else as they were sent. */
+function sentHeaders({ headers: list, reply }: Incoming): Headers {
   const headers = headersOf(list);
   for (let i = 0; i < list.length; i += 2) {
-    const name = list[i] as string;
-    if (TAKEN[name] !== true) put(headers, name, combined(list, name));
+    const sent = list[i] as string;
+    const lower = toLowerCase(sent);
+    const name = reply === 'http' ? lower : sent;
+    if (TAKEN[lower] === true || TAKEN[name] === true) continue;
+    const value = combined(list, lower);
+    put(headers, name, value);
+    if (name !== lower) hide(headers, lower, value);
   }
   return headers;
 }
 
 /** All the values of one header; not by `get`, since what was sent need not be a valid name. */
 function combined(list: readonly string[], name: string): string {
-  const wanted = toLowerCase(name);
   let value: string | null = null;
   for (let i = 0; i < list.length; i += 2) {
-    if (toLowerCase(list[i] as string) === wanted) value = value === null ? (list[i + 1] as string) : `${value}, ${list[i + 1]}`;
+    if (toLowerCase(list[i] as string) === name)
+      value = value === null ? (list[i + 1] as string) : `${value}, ${list[i + 1]}`;
   }
   return value ?? '';
 }

@@ -21,7 +21,8 @@ export function valueReplyOf(value: unknown, maxBytes: number): Outgoing | Promi
   const headers = guarded(() => jsonOf(headersOfReply(reply)));
   const { statusCode, body, isBase64Encoded } = reply;
   const bytes = bytesOf(body);
-  if (bytes !== null || guarded(() => isStream(body))) return withText(bytes ?? (body as BodyContent), maxBytes, (text) => envelope(statusCode, headers, text));
+  if (bytes !== null || guarded(() => isStream(body)))
+    return withText(bytes ?? (body as BodyContent), maxBytes, (text) => envelope(statusCode, headers, text));
   return envelope(statusCode, headers, { json: jsonOf(body), isBase64: isBase64Encoded });
 }
 
@@ -32,21 +33,31 @@ interface Text {
 }
 
 function envelope(status: number, headers: string, { json, isBase64 }: Text): Outgoing {
-  return new OutgoingReply(200, [], `{"statusCode":${status},"headers":${headers},"body":${json}${isBase64 ? ',"isBase64Encoded":true' : ''}}`);
+  return new OutgoingReply(
+    200,
+    [],
+    `{"statusCode":${status},"headers":${headers},"body":${json}${isBase64 ? ',"isBase64Encoded":true' : ''}}`,
+  );
 }
 
 function withText(body: BodyContent, maxBytes: number, use: (text: Text) => Outgoing): Outgoing | Promise<Outgoing> {
   if (body === null || typeof body === 'string') return use({ json: stringify(body ?? ''), isBase64: false });
   if (!isStream(body)) return use(textOfBytes(body));
-  return chain(readAll(body, maxBytes, () => tooLarge(maxBytes)), (bytes) => use(textOfBytes(bytes)));
+  return chain(
+    readAll(body, maxBytes, () => tooLarge(maxBytes)),
+    (bytes) => use(textOfBytes(bytes)),
+  );
 }
 
 function textOfBytes(bytes: Uint8Array): Text {
   const text = modules.encoding().decodeStrictUtf8(bytes);
-  return text === null ? { json: stringify(toBase64(bytes)), isBase64: true } : { json: stringify(text), isBase64: false };
+  return text === null
+    ? { json: stringify(toBase64(bytes)), isBase64: true }
+    : { json: stringify(text), isBase64: false };
 }
 
-const tooLarge = (maxBytes: number): AdapterFault => new AdapterFault('RESPONSE_TOO_LARGE', `The response body is larger than ${maxBytes} bytes`);
+const tooLarge = (maxBytes: number): AdapterFault =>
+  new AdapterFault('RESPONSE_TOO_LARGE', `The response body is larger than ${maxBytes} bytes`);
 
 /** Several values of one name: combined as HTTP does it, but cookies listed. */
 function objectOf(list: readonly string[]): object {
@@ -72,5 +83,6 @@ function headersOfReply({ headers, multiValueHeaders, cookies }: Reply): object 
 function copyInto(target: object, from: unknown): void {
   if (!isObject(from)) return;
   const names = keysOf(from);
-  for (let i = 0; i < names.length; i++) put(target, names[i] as string, (from as Record<string, unknown>)[names[i] as string]);
+  for (let i = 0; i < names.length; i++)
+    put(target, names[i] as string, (from as Record<string, unknown>)[names[i] as string]);
 }

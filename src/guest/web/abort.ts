@@ -14,7 +14,8 @@ let isSignal: (value: unknown) => value is AbortSignal;
 /** Calls `algorithm` with the reason when the signal aborts, before any listener hears of it. */
 export let onAbort: (signal: unknown, algorithm: (reason: unknown) => void) => void;
 
-export const abortError = (message = 'This operation was aborted'): DOMException => new DOMException(message, 'AbortError');
+export const abortError = (message = 'This operation was aborted'): DOMException =>
+  new DOMException(message, 'AbortError');
 
 export function requireSignal(value: unknown): AbortSignal {
   if (!isSignal(value)) throw new TypeError('The signal is not an AbortSignal');
@@ -57,7 +58,8 @@ export class AbortSignal extends EventTarget {
 
   static timeout(delayMs: unknown): AbortSignal {
     const delay = toNumber(delayMs);
-    if (!(delay >= 0 && delay <= Number.MAX_SAFE_INTEGER)) throw new TypeError('AbortSignal.timeout() needs a number of milliseconds');
+    if (!(delay >= 0 && delay <= Number.MAX_SAFE_INTEGER))
+      throw new TypeError('AbortSignal.timeout() needs a number of milliseconds');
     const signal = new AbortSignal(MAKE);
     startTimer(() => fire(signal, new DOMException('The operation timed out', 'TimeoutError')), delay);
     return signal;

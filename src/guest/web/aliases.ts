@@ -2,6 +2,6 @@
 
 export const GUEST_ALIASES: Readonly<Record<string, string>> = {
   tr46: './shims/tr46.ts',
-  // whatwg-url loads this for the legacy multi-byte encodings, 170 KB, which a URL cannot ask for here.
-  '@exodus/bytes/encoding.js': './shims/nothing.ts',
+  // whatwg-url loads this one for the legacy multi-byte encodings, 170 KB, which nobody can ask it for here.
+  '@exodus/bytes/encoding.js': './encoding.ts',
 };

@@ -7,7 +7,19 @@
 
 import { chain, rejected, resolved } from './engine.ts';
 import * as modules from './modules.ts';
-import { bytesOf, copyBytes, isObject, parse, push, setBytes, toText, toWellFormed, typedArrayBuffer, TypeError, Uint8Array } from './primordials.ts';
+import {
+  bytesOf,
+  copyBytes,
+  isObject,
+  parse,
+  push,
+  setBytes,
+  toText,
+  toWellFormed,
+  typedArrayBuffer,
+  TypeError,
+  Uint8Array,
+} from './primordials.ts';
 import { encodeUtf8 } from './utf8.ts';
 
 export type BodyContent = string | Uint8Array | ReadableStream | null;
@@ -120,7 +132,11 @@ export function isStream(value: unknown): value is ReadableStream {
 }
 
 /** Reads a stream of bytes to its end; any other chunk rejects with a TypeError. `maxBytes` rejects with `tooLong()`. */
-export function readAll(stream: ReadableStream, maxBytes: number = Infinity, tooLong?: () => unknown): Promise<Uint8Array> {
+export function readAll(
+  stream: ReadableStream,
+  maxBytes: number = Infinity,
+  tooLong?: () => unknown,
+): Promise<Uint8Array> {
   const reader = stream.getReader();
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -130,12 +146,17 @@ export function readAll(stream: ReadableStream, maxBytes: number = Infinity, too
       const chunk = bytesOf(value);
       if (chunk === null) throw new TypeError('A body stream may hold Uint8Array chunks only');
       length += chunk.length;
-      if (length > maxBytes) throw tooLong?.();
+      if (length > maxBytes) {
+        chain(reader.cancel(), ignore, ignore);
+        throw tooLong?.();
+      }
       push(chunks, chunk);
       return next();
     });
   return next();
 }
+
+const ignore = (): void => undefined;
 
 function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
   if (chunks.length === 1) return copyBytes(chunks[0] as Uint8Array);
@@ -148,21 +169,26 @@ function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
   return whole;
 }
 
-const textOf = (whole: Whole): string => (typeof whole === 'string' ? toWellFormed(whole) : modules.encoding().decodeUtf8(whole));
+const textOf = (whole: Whole): string =>
+  typeof whole === 'string' ? toWellFormed(whole) : modules.encoding().decodeUtf8(whole);
 const wholeBytes = (whole: Whole): Uint8Array => (typeof whole === 'string' ? encodeUtf8(whole) : whole);
 const isBytes = (value: unknown): value is Uint8Array => value instanceof Uint8Array;
 /** The streams library keeps the standard's [[disturbed]] slot in a property. */
-const isDisturbed = (stream: ReadableStream | null): boolean => (stream as { _disturbed?: boolean } | null)?._disturbed === true;
+const isDisturbed = (stream: ReadableStream | null): boolean =>
+  (stream as { _disturbed?: boolean } | null)?._disturbed === true;
 const unusable = (): TypeError => new TypeError('The body has already been read, or is being read');
 
 function streamOf(whole: Whole): ReadableStream {
-  return modules.streams().makeStream({
-    type: 'bytes',
-    pull(controller: { enqueue(chunk: Uint8Array): void; close(): void }) {
-      if (whole.length > 0) controller.enqueue(wholeBytes(whole));
-      controller.close();
+  return modules.streams().makeStream(
+    {
+      type: 'bytes',
+      pull(controller: { enqueue(chunk: Uint8Array): void; close(): void }) {
+        if (whole.length > 0) controller.enqueue(wholeBytes(whole));
+        controller.close();
+      },
     },
-  }, { highWaterMark: 0 });
+    { highWaterMark: 0 },
+  );
 }
 
 /** What `.body` shows when another method has read it: a stream that is closed and locked. */

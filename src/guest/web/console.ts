@@ -87,7 +87,12 @@ function write(level: Level, args: unknown[]): void {
   } catch {
     text = '[console output that cannot be shown]';
   }
-  host.log(level, text.length > MAX_LINE_UNITS ? `${stringSlice(text, 0, MAX_LINE_UNITS)}… ${text.length - MAX_LINE_UNITS} more characters` : text);
+  host.log(
+    level,
+    text.length > MAX_LINE_UNITS
+      ? `${stringSlice(text, 0, MAX_LINE_UNITS)}… ${text.length - MAX_LINE_UNITS} more characters`
+      : text,
+  );
 }
 
 /** Strings as they are, the rest inspected, after printf's directives in the first of them. */
@@ -104,7 +109,8 @@ function format(args: unknown[]): string {
   return text;
 }
 
-const show = (value: unknown, maxUnits: number): string => (typeof value === 'string' ? value : inspect(value, maxUnits));
+const show = (value: unknown, maxUnits: number): string =>
+  typeof value === 'string' ? value : inspect(value, maxUnits);
 
 function substitute(template: string, args: unknown[]): [text: string, next: number] {
   let text = '';
@@ -117,7 +123,8 @@ function substitute(template: string, args: unknown[]): [text: string, next: num
     text += stringSlice(template, from, at);
     from = at + 2;
     if (directive === '%') text += '%';
-    else if (next < args.length && stringIndexOf('sdifjoOc', directive) !== -1) text += directed(directive, args[next++]);
+    else if (next < args.length && stringIndexOf('sdifjoOc', directive) !== -1)
+      text += directed(directive, args[next++]);
     else text += `%${directive}`;
   }
   return [text + stringSlice(template, from), next];
@@ -137,11 +144,13 @@ function stackHere(): string {
   const stack = toText(new Error().stack);
   const lines = split(stack, '\n');
   const kept: string[] = [];
-  for (let i = 1; i < lines.length; i++) if (stringIndexOf(lines[i] as string, 'cordon:') === -1) push(kept, lines[i] as string);
+  for (let i = 1; i < lines.length; i++)
+    if (stringIndexOf(lines[i] as string, 'cordon:') === -1) push(kept, lines[i] as string);
   return join(kept, '\n');
 }
 
-const labelOf = (label: unknown): string => (typeof label === 'string' ? stringSlice(label, 0, 256) : label === undefined ? 'default' : inspect(label, 256));
+const labelOf = (label: unknown): string =>
+  typeof label === 'string' ? stringSlice(label, 0, 256) : label === undefined ? 'default' : inspect(label, 256);
 
 function remember(table: Record<PropertyKey, number>, name: string): boolean {
   if (table[name] !== undefined) return true;
@@ -182,8 +191,18 @@ function tableOf(rows: unknown): string | null {
 }
 
 function drawn(columns: string[], rows: Record<PropertyKey, string>[]): string {
-  const widths = columns.map((column) => rows.reduce((width, row) => Math.max(width, row[column]?.length ?? 0), column.length));
-  const line = (cells: (index: number) => string): string => columns.map((_, i) => cells(i).padEnd(widths[i] as number)).join(' | ').trimEnd();
+  const widths = columns.map((column) =>
+    rows.reduce((width, row) => Math.max(width, row[column]?.length ?? 0), column.length),
+  );
+  const line = (cells: (index: number) => string): string =>
+    columns
+      .map((_, i) => cells(i).padEnd(widths[i] as number))
+      .join(' | ')
+      .trimEnd();
   const rule = widths.map((width) => '-'.repeat(width)).join('-+-');
-  return [line((i) => columns[i] as string), rule, ...rows.map((row) => line((i) => row[columns[i] as string] ?? ''))].join('\n');
+  return [
+    line((i) => columns[i] as string),
+    rule,
+    ...rows.map((row) => line((i) => row[columns[i] as string] ?? '')),
+  ].join('\n');
 }

@@ -3,7 +3,17 @@
 import { chacha20 } from '@noble/ciphers/chacha.js';
 import { DOMException } from './dom-exception.ts';
 import { host } from './engine.ts';
-import { copyBytes, isView, setBytes, typedArrayBuffer, typedArrayByteLength, typedArrayName, typedArrayOffset, TypeError, Uint8Array } from './primordials.ts';
+import {
+  copyBytes,
+  isView,
+  setBytes,
+  typedArrayBuffer,
+  typedArrayByteLength,
+  typedArrayName,
+  typedArrayOffset,
+  TypeError,
+  Uint8Array,
+} from './primordials.ts';
 
 const QUOTA_BYTES = 65_536;
 const BATCH_BYTES = 1024;
@@ -38,9 +48,14 @@ class Crypto {
   getRandomValues<T>(array: T): T {
     const name = isView(array) ? typedArrayName(array) : undefined;
     if (name === undefined) throw new TypeError('crypto.getRandomValues() needs a typed array of integers');
-    if (!INTEGERS.test(name)) throw new DOMException(`crypto.getRandomValues() cannot fill a ${name}`, 'TypeMismatchError');
+    if (!INTEGERS.test(name))
+      throw new DOMException(`crypto.getRandomValues() cannot fill a ${name}`, 'TypeMismatchError');
     const length = typedArrayByteLength(array);
-    if (length > QUOTA_BYTES) throw new DOMException(`crypto.getRandomValues() fills at most ${QUOTA_BYTES} bytes, not ${length}`, 'QuotaExceededError');
+    if (length > QUOTA_BYTES)
+      throw new DOMException(
+        `crypto.getRandomValues() fills at most ${QUOTA_BYTES} bytes, not ${length}`,
+        'QuotaExceededError',
+      );
     setBytes(new Uint8Array(typedArrayBuffer(array), typedArrayOffset(array), length), draw(length));
     return array;
   }

@@ -156,7 +156,14 @@ export class EventTarget {
       onAbort(signal, () => this.removeEventListener(name, callback, { capture }));
     }
     if (this.#find(name, callback, Boolean(capture)) !== null) return;
-    push(this.#listeners, { type: name, callback, capture: Boolean(capture), once: Boolean(once), passive: Boolean(passive), removed: false });
+    push(this.#listeners, {
+      type: name,
+      callback,
+      capture: Boolean(capture),
+      once: Boolean(once),
+      passive: Boolean(passive),
+      removed: false,
+    });
   }
 
   removeEventListener(type: unknown, callback: unknown, options?: unknown): void {
@@ -166,7 +173,8 @@ export class EventTarget {
 
   dispatchEvent(event: unknown): boolean {
     if (!isEvent(event)) throw new TypeError('dispatchEvent() needs an Event');
-    if (isDispatching(event)) throw new (modules.domException().DOMException)('The event is being dispatched', 'InvalidStateError');
+    if (isDispatching(event))
+      throw new (modules.domException().DOMException)('The event is being dispatched', 'InvalidStateError');
     const listeners = this.#listeners;
     const count = listeners.length;
     begin(event, this);
@@ -208,7 +216,8 @@ export class EventTarget {
   #drop(listener: Listener): void {
     listener.removed = true;
     const kept: Listener[] = [];
-    for (let i = 0; i < this.#listeners.length; i++) if (this.#listeners[i] !== listener) push(kept, this.#listeners[i] as Listener);
+    for (let i = 0; i < this.#listeners.length; i++)
+      if (this.#listeners[i] !== listener) push(kept, this.#listeners[i] as Listener);
     this.#listeners = kept;
   }
 }
@@ -220,7 +229,8 @@ interface ListenerOptions {
   readonly signal?: unknown;
 }
 
-const optionsOf = (options: unknown): ListenerOptions => (isObject(options) ? (options as ListenerOptions) : { capture: options });
+const optionsOf = (options: unknown): ListenerOptions =>
+  isObject(options) ? (options as ListenerOptions) : { capture: options };
 
 /** `ontype = listener`: at most one, heard in its turn. Defines the property on `prototype`. */
 export function defineHandler(prototype: EventTarget, type: string): void {

@@ -15,7 +15,12 @@ export function fetch(input: unknown, init?: object): Promise<Response> {
     const signal = signalOf(request) as { readonly aborted: boolean; readonly reason: unknown } | null;
     if (signal?.aborted === true) return rejected(signal.reason);
     const body = whole(takeContent(request));
-    const reply = chain(body, (sent) => host.fetch({ method: request.method, url: request.url, headers: copyOf(listOf(request.headers)), body: sent }, signal));
+    const reply = chain(body, (sent) =>
+      host.fetch(
+        { method: request.method, url: request.url, headers: copyOf(listOf(request.headers)), body: sent },
+        signal,
+      ),
+    );
     const response = chain(reply, (received: FetchReply) => responseOf(received, received.url !== request.url));
     return signal === null ? response : unlessAborted(response, signal);
   } catch (error) {
@@ -23,7 +28,8 @@ export function fetch(input: unknown, init?: object): Promise<Response> {
   }
 }
 
-const whole = (content: BodyContent): Promise<string | Uint8Array | null> => (isStream(content) ? readAll(content) : resolved(content));
+const whole = (content: BodyContent): Promise<string | Uint8Array | null> =>
+  isStream(content) ? readAll(content) : resolved(content);
 
 function copyOf(list: readonly string[]): string[] {
   const copy: string[] = [];

@@ -28,7 +28,10 @@ declare module 'whatwg-url/lib/url-state-machine.js' {
     query: string | null;
     fragment: string | null;
   }
-  export function basicURLParse(input: string, options?: { baseURL?: UrlRecord | null; url?: UrlRecord; stateOverride?: string }): UrlRecord | null;
+  export function basicURLParse(
+    input: string,
+    options?: { baseURL?: UrlRecord | null; url?: UrlRecord; stateOverride?: string },
+  ): UrlRecord | null;
   export function serializeURL(url: UrlRecord): string;
   export function serializeURLOrigin(url: UrlRecord): string;
   export function serializeHost(host: unknown): string;

@@ -18,7 +18,7 @@ export function harden(target: object): void {
   for (const name of ['SharedArrayBuffer', 'Atomics', 'WebAssembly', 'ShadowRealm']) delete realm[name];
   fixArrayBuffer(realm);
   coarsenTemporal(realm);
-  define(Array, 'fromAsync', fromAsync);
+  replaceFromAsync();
 }
 
 /**
@@ -27,6 +27,7 @@ export function harden(target: object): void {
  */
 function removeCodeGeneration(realm: Record<string, unknown>): void {
   // The last code that is made from a string: the bundler would make ordinary functions of these two.
+  // oxlint-disable-next-line no-eval
   const [async, asyncGenerator] = (0, eval)('[async () => {}, async function* () {}]') as [object, object];
   const blocked = blockedConstructor('Function', Function.prototype);
   define(realm, 'Function', blocked);
@@ -66,7 +67,8 @@ function fixArrayBuffer(realm: Record<string, unknown>): void {
     }
     return construct(Native, [length], new.target);
   };
-  for (const key of ['isView', Symbol.species] as const) defineProperty(Fixed, key, Object.getOwnPropertyDescriptor(Native, key) as PropertyDescriptor);
+  for (const key of ['isView', Symbol.species] as const)
+    defineProperty(Fixed, key, Object.getOwnPropertyDescriptor(Native, key) as PropertyDescriptor);
   defineProperty(Fixed, 'name', { value: 'ArrayBuffer' });
   defineProperty(Fixed, 'length', { value: 1 });
   defineProperty(Fixed, 'prototype', { value: Native.prototype, writable: false });
@@ -85,6 +87,15 @@ function requireStrictMode(): void {
   if (receiver !== undefined) throw new TypeError('The guest must be bundled as strict code');
 }
 
+function replaceFromAsync(): void {
+  const method = function (this: unknown, items: unknown, mapper: unknown, thisArg: unknown): unknown {
+    return fromAsync(this, items, mapper, thisArg);
+  };
+  defineProperty(method, 'name', { value: 'fromAsync' });
+  defineProperty(method, 'length', { value: 1 });
+  define(Array, 'fromAsync', method);
+}
+
 /** Temporal.Now tells microseconds; here it tells what Date does. */
 function coarsenTemporal(realm: Record<string, unknown>): void {
   const temporal = realm['Temporal'] as TemporalApi | undefined;
@@ -96,7 +107,8 @@ function coarsenTemporal(realm: Record<string, unknown>): void {
   const { toZonedDateTimeISO } = Instant.prototype;
   const { toPlainDateTime, toPlainTime } = ZonedDateTime.prototype;
   const instant = (): unknown => apply(fromEpochMilliseconds as Callable, Instant, [now()]);
-  const zoned = (zone: unknown): unknown => apply(toZonedDateTimeISO as Callable, instant(), [zone ?? apply(timeZoneId as Callable, Now, [])]);
+  const zoned = (zone: unknown): unknown =>
+    apply(toZonedDateTimeISO as Callable, instant(), [zone ?? apply(timeZoneId as Callable, Now, [])]);
   define(Now, 'instant', instant);
   define(Now, 'zonedDateTimeISO', zoned);
   define(Now, 'plainDateTimeISO', (zone: unknown) => apply(toPlainDateTime as Callable, zoned(zone), []));

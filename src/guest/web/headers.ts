@@ -17,6 +17,7 @@ import {
   TypeError,
 } from './primordials.ts';
 
+const iterator: typeof Symbol.iterator = Symbol.iterator;
 const NOT_A_TOKEN = /[^!#$%&'*+\-.^_`|~0-9A-Za-z]/;
 const NOT_A_VALUE = /[\0\r\n\u0100-\uffff]/;
 
@@ -43,7 +44,8 @@ export class Headers {
     if (init === undefined || init === null) return;
     if (!isObject(init)) throw new TypeError('Headers can be made of Headers, of a list of pairs, or of an object');
     if (#list in init) this.#copy((init as Headers).#list);
-    else if (typeof (init as Iterable<unknown>)[Symbol.iterator] === 'function') this.#fillFromPairs(init as Iterable<unknown>);
+    else if (typeof (init as Iterable<unknown>)[iterator] === 'function')
+      this.#fillFromPairs(init as Iterable<unknown>);
     else this.#fillFromObject(init);
   }
 
@@ -74,7 +76,8 @@ export class Headers {
 
   getSetCookie(): string[] {
     const cookies: string[] = [];
-    for (let i = 0; i < this.#list.length; i += 2) if (this.#list[i] === 'set-cookie') push(cookies, this.#list[i + 1] as string);
+    for (let i = 0; i < this.#list.length; i += 2)
+      if (this.#list[i] === 'set-cookie') push(cookies, this.#list[i + 1] as string);
     return cookies;
   }
 
@@ -118,7 +121,8 @@ export class Headers {
 
   #fillFromPairs(pairs: Iterable<unknown>): void {
     for (const pair of pairs) {
-      if (!isObject(pair) || typeof (pair as Iterable<unknown>)[Symbol.iterator] !== 'function') throw new TypeError('A header must be a pair of name and value');
+      if (!isObject(pair) || typeof (pair as Iterable<unknown>)[iterator] !== 'function')
+        throw new TypeError('A header must be a pair of name and value');
       const [name, value, ...more] = pair as Iterable<unknown>;
       if (value === undefined || more.length > 0) throw new TypeError('A header must be a pair of name and value');
       this.append(name, value);

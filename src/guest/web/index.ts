@@ -42,7 +42,12 @@ export function installWeb(target: object, services: WebHost): WebControls {
   };
   for (const name of Object.keys(eager)) expose(target, name, eager[name]);
   for (const [load, names] of LAZY) for (const name of names) defineLazy(target, name, load);
-  return { fireTimer, dropTimer, makeStream: (source, strategy) => modules.streams().makeStream(source, strategy), encode: encodeUtf8 };
+  return {
+    fireTimer,
+    dropTimer,
+    makeStream: (source, strategy) => modules.streams().makeStream(source, strategy),
+    encode: encodeUtf8,
+  };
 }
 
 const navigator = { navigator: { userAgent: 'Cordon' } };
@@ -80,26 +85,19 @@ const LAZY: readonly (readonly [load: () => object, names: readonly string[]])[]
   ],
 ];
 
-/** A library that looks for the native version of what it is about to define, or of its like, finds none. */
-let loading = false;
-
 /** Read, it loads its module and becomes the value; assigned, it becomes what was assigned. */
 function defineLazy(target: object, name: string, load: () => object): void {
   Object.defineProperty(target, name, {
     configurable: true,
     enumerable: false,
     get(): unknown {
-      if (loading) return undefined;
-      loading = true;
-      try {
-        const value = (load() as Record<string, unknown>)[name];
-        expose(target, name, value);
-        return value;
-      } finally {
-        loading = false;
-      }
+      const value = (load() as Record<string, unknown>)[name];
+      if (value !== undefined) expose(target, name, value);
+      return value;
     },
-    set: (value: unknown) => hide(target, name, value),
+    set(value: unknown): void {
+      hide(target, name, value);
+    },
   });
 }
 

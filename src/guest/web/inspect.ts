@@ -32,11 +32,15 @@ import {
 } from './primordials.ts';
 import { webParts } from './web-parts.ts';
 
+const { Date, Map, Object, RegExp, Set } = globalThis;
+
 const MAX_DEPTH = 4;
 const MAX_ITEMS = 100;
 const LINE_UNITS = 72;
 
-const mapForEach = uncurry(Map.prototype.forEach as (this: object, callback: (value: unknown, key: unknown) => void) => void);
+const mapForEach = uncurry(
+  Map.prototype.forEach as (this: object, callback: (value: unknown, key: unknown) => void) => void,
+);
 const setForEach = uncurry(Set.prototype.forEach as (this: object, callback: (value: unknown) => void) => void);
 const dateText = uncurry(Date.prototype.toISOString as (this: object) => string);
 const regexpSource = uncurry(getOwnPropertyDescriptor(RegExp.prototype, 'source')?.get as (this: object) => string);
@@ -88,7 +92,9 @@ class Inspector {
     if (isArray(value)) return this.#describeList(value, name, depth);
     if (isView(value)) return this.#describeView(value, depth);
     if (isArrayBuffer(value)) return `ArrayBuffer { byteLength: ${arrayBufferLength(value)} }`;
-    return this.#describeBuiltIn(value, name, depth) ?? this.#withProperties(name === 'Object' ? '' : name, value, depth);
+    return (
+      this.#describeBuiltIn(value, name, depth) ?? this.#withProperties(name === 'Object' ? '' : name, value, depth)
+    );
   }
 
   /** Null where the value only inherits from one of them. */
@@ -139,7 +145,8 @@ class Inspector {
     let size = 0;
     const read = attempt(() => {
       mapForEach(map, (value, key) => {
-        if (size++ < MAX_ITEMS && this.#room > 0 && depth <= MAX_DEPTH) push(entries, `${this.show(key, depth + 1)} => ${this.show(value, depth + 1)}`);
+        if (size++ < MAX_ITEMS && this.#room > 0 && depth <= MAX_DEPTH)
+          push(entries, `${this.show(key, depth + 1)} => ${this.show(value, depth + 1)}`);
       });
       return true;
     });
@@ -228,14 +235,16 @@ function functionLabel(value: object): string {
 function classOf(value: object): string {
   for (let at: object | null = value; at !== null; at = getPrototypeOf(at) as object | null) {
     const constructor = getOwnPropertyDescriptor(at, 'constructor')?.value as unknown;
-    if (typeof constructor === 'function' && constructor.prototype === at) return ownText(constructor, 'name') || 'Object';
+    if (typeof constructor === 'function' && constructor.prototype === at)
+      return ownText(constructor, 'name') || 'Object';
   }
   return '[Object: null prototype]';
 }
 
 function stackOf(error: object): string {
   const descriptor = getOwnPropertyDescriptor(error, 'stack');
-  const stack: unknown = descriptor?.get !== undefined && descriptor.get === nativeStack ? readStack?.(error) : descriptor?.value;
+  const stack: unknown =
+    descriptor?.get !== undefined && descriptor.get === nativeStack ? readStack?.(error) : descriptor?.value;
   return typeof stack === 'string' ? withoutOurs(stack) : '';
 }
 

@@ -6,18 +6,32 @@
  * nothing that it could not have by other means.
  */
 
-const once = <T>(load: () => unknown): (() => T) => {
+/** Loads once. While it loads it has nothing to give, to a library that looks for a native version of itself, say. */
+function once<T>(load: () => unknown): () => T {
   let loaded: T | null = null;
-  return () => (loaded ??= load() as T);
-};
+  let loading = false;
+  return () => {
+    if (loaded !== null || loading) return (loaded ?? {}) as T;
+    loading = true;
+    try {
+      return (loaded = load() as T);
+    } finally {
+      loading = false;
+    }
+  };
+}
 
 export const streams: () => typeof import('./streams.ts') = once(() => require('./streams.ts'));
 let loadedUrl: typeof import('./url.ts') | null = null;
 export const url = (): typeof import('./url.ts') => (loadedUrl ??= require('./url.ts') as typeof import('./url.ts'));
 /** Null where there can't be any URL yet. */
 export const urlIfLoaded = (): typeof import('./url.ts') | null => loadedUrl;
-export const urlParser: () => typeof import('./url-parser.ts') = once(() => require('./url-parser.ts'));
 export const encoding: () => typeof import('./encoding.ts') = once(() => require('./encoding.ts'));
+/** The library makes an encoder when it is evaluated, so there must be one. */
+export const urlParser: () => typeof import('./url-parser.ts') = once(() => {
+  encoding();
+  return require('./url-parser.ts');
+});
 export const events: () => typeof import('./events.ts') = once(() => require('./events.ts'));
 export const abort: () => typeof import('./abort.ts') = once(() => require('./abort.ts'));
 export const domException: () => typeof import('./dom-exception.ts') = once(() => require('./dom-exception.ts'));

@@ -16,7 +16,8 @@ const { bind, call } = Function.prototype;
 export const uncurry: <F extends Method>(method: F) => Uncurried<F> = bind.bind(call as never) as never;
 
 export const apply: (fn: unknown, self: unknown, args: ArrayLike<unknown>) => unknown = Reflect.apply as never;
-export const construct: (target: unknown, args: ArrayLike<unknown>, newTarget?: unknown) => object = Reflect.construct as never;
+export const construct: (target: unknown, args: ArrayLike<unknown>, newTarget?: unknown) => object =
+  Reflect.construct as never;
 export const ownKeys: (target: object) => PropertyKey[] = Reflect.ownKeys;
 
 export const TypeError: TypeErrorConstructor = globalThis.TypeError;
@@ -25,7 +26,8 @@ export const Uint8Array: Uint8ArrayConstructor = globalThis.Uint8Array;
 export const ArrayBuffer: ArrayBufferConstructor = globalThis.ArrayBuffer;
 export const Promise: PromiseConstructor = globalThis.Promise;
 export const toText: (value: unknown) => string = globalThis.String;
-export const captureStack: (target: object, upTo: unknown) => void = (Error as never as { captureStackTrace: never }).captureStackTrace;
+export const captureStack: (target: object, upTo: unknown) => void = (Error as never as { captureStackTrace: never })
+  .captureStackTrace;
 export const toNumber: (value: unknown) => number = globalThis.Number;
 
 export const parse: typeof JSON.parse = JSON.parse;
@@ -128,4 +130,5 @@ export function isArrayBuffer(value: unknown): value is ArrayBuffer {
   }
 }
 
-export const isObject = (value: unknown): value is object => (typeof value === 'object' && value !== null) || typeof value === 'function';
+export const isObject = (value: unknown): value is object =>
+  (typeof value === 'object' && value !== null) || typeof value === 'function';

@@ -1,6 +1,14 @@
 /** Request, as the Fetch standard has it, less what only a browser can give a meaning to. */
 
-import { Body, cloneContent, contentTypeOf, extractContent, setContent, takeContent, type BodyContent } from './body.ts';
+import {
+  Body,
+  cloneContent,
+  contentTypeOf,
+  extractContent,
+  setContent,
+  takeContent,
+  type BodyContent,
+} from './body.ts';
 import { host } from './engine.ts';
 import { Headers, headersOf } from './headers.ts';
 import * as modules from './modules.ts';
@@ -66,7 +74,9 @@ export class Request extends Body {
 
   get url(): string {
     const source = this.#source;
-    return source === null ? this.#url : canonicalUrl(source.url[0] === '/' ? `http://localhost${source.url}` : source.url);
+    return source === null
+      ? this.#url
+      : canonicalUrl(source.url[0] === '/' ? `http://localhost${source.url}` : source.url);
   }
 
   get headers(): Headers {
@@ -77,7 +87,9 @@ export class Request extends Body {
     if (this.#signal !== null) return this.#signal;
     const { AbortController, abortError } = modules.abort();
     const controller = new AbortController();
-    this.#source?.onCancel(host.bindContext((reason: unknown) => controller.abort(reason ?? abortError('The request was cancelled'))));
+    this.#source?.onCancel(
+      host.bindContext((reason: unknown) => controller.abort(reason ?? abortError('The request was cancelled'))),
+    );
     return (this.#signal = controller.signal);
   }
 
@@ -114,7 +126,8 @@ export class Request extends Body {
     if (headers !== undefined) this.#headers = new Headers(headers);
     if (signal !== undefined) this.#signal = signal === null ? null : modules.abort().requireSignal(signal);
     if (body === undefined || body === null) return;
-    if (this.#method === 'GET' || this.#method === 'HEAD') throw new TypeError(`A ${this.#method} request cannot have a body`);
+    if (this.#method === 'GET' || this.#method === 'HEAD')
+      throw new TypeError(`A ${this.#method} request cannot have a body`);
     setContent(this, extractContent(body));
     const type = contentTypeOf(body);
     if (type !== null && !this.#ownHeaders().has('content-type')) this.#ownHeaders().set('content-type', type);
@@ -129,11 +142,13 @@ const FORBIDDEN = /^(?:CONNECT|TRACE|TRACK)$/;
 function methodOf(method: unknown): string {
   const text = toText(method);
   const upper = toUpperCase(text);
-  if (text === '' || exec(NOT_A_TOKEN, text) !== null || exec(FORBIDDEN, upper) !== null) throw new TypeError(`${upper} is not a method that a request may have`);
+  if (text === '' || exec(NOT_A_TOKEN, text) !== null || exec(FORBIDDEN, upper) !== null)
+    throw new TypeError(`${upper} is not a method that a request may have`);
   return exec(STANDARD, upper) === null ? text : upper;
 }
 
 function withoutCredentials(url: string): string {
-  if (exec(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*@/, url) !== null) throw new TypeError('The URL of a request may not hold a user name or password');
+  if (exec(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*@/, url) !== null)
+    throw new TypeError('The URL of a request may not hold a user name or password');
   return url;
 }

@@ -39,7 +39,8 @@ export class Response extends Body {
     isResponse = (value): value is Response => isObject(value) && #status in value;
     partsOf = (response) => {
       const type = response.#contentType;
-      const headers = response.#headers === null ? (type === null ? [] : ['content-type', type]) : listOf(response.#headers);
+      const headers =
+        response.#headers === null ? (type === null ? [] : ['content-type', type]) : listOf(response.#headers);
       return { status: response.#status, headers, body: contentOf(response) };
     };
     responseOf = (reply, wasRedirected) => {
@@ -68,7 +69,8 @@ export class Response extends Body {
   static redirect(url: unknown, status: unknown = 302): Response {
     const code = toNumber(status);
     const location = canonicalUrl(toText(url));
-    if (code !== 301 && code !== 302 && code !== 303 && code !== 307 && code !== 308) throw new RangeError(`${code} is not the status of a redirect`);
+    if (code !== 301 && code !== 302 && code !== 303 && code !== 307 && code !== 308)
+      throw new RangeError(`${code} is not the status of a redirect`);
     return new Response(null, { status: code, headers: { __proto__: null, location } });
   }
 
@@ -83,7 +85,8 @@ export class Response extends Body {
     super();
     if (init !== undefined && init !== null) this.#initialize(init);
     if (body === undefined || body === null) return;
-    if (this.#status === 204 || this.#status === 205 || this.#status === 304) throw new TypeError(`A response with status ${this.#status} cannot have a body`);
+    if (this.#status === 204 || this.#status === 205 || this.#status === 304)
+      throw new TypeError(`A response with status ${this.#status} cannot have a body`);
     setContent(this, extractContent(body));
     this.#contentType = contentTypeOf(body);
     if (this.#headers !== null) withType(this.#headers, this.#contentType);
@@ -156,6 +159,7 @@ function statusOf(status: unknown): number {
 
 function reasonOf(statusText: unknown): string {
   const text = toText(statusText);
-  if (exec(/[^\t\x20-\x7e\x80-\xff]/, text) !== null) throw new TypeError('The statusText holds a character that it may not hold');
+  if (exec(/[^\t\x20-\x7e\x80-\xff]/, text) !== null)
+    throw new TypeError('The statusText holds a character that it may not hold');
   return text;
 }

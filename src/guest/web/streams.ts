@@ -18,4 +18,5 @@ export {
   WritableStreamDefaultWriter,
 } from 'web-streams-polyfill';
 
-export const makeStream = (source: object, strategy: object): ReadableStream => new Stream(source, strategy) as unknown as ReadableStream;
+export const makeStream = (source: object, strategy: object): ReadableStream =>
+  new Stream(source, strategy) as unknown as ReadableStream;

@@ -32,9 +32,14 @@ import {
 type Seen = Map<object, unknown>;
 
 const ERRORS = { Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError } as const;
-const VIEWS = globalThis as unknown as Record<string, new (buffer: ArrayBuffer, offset: number, length: number) => object>;
+const VIEWS = globalThis as unknown as Record<
+  string,
+  new (buffer: ArrayBuffer, offset: number, length: number) => object
+>;
 
-const mapForEach = uncurry(Map.prototype.forEach as (this: object, callback: (value: unknown, key: unknown) => void) => void);
+const mapForEach = uncurry(
+  Map.prototype.forEach as (this: object, callback: (value: unknown, key: unknown) => void) => void,
+);
 const setForEach = uncurry(Set.prototype.forEach as (this: object, callback: (value: unknown) => void) => void);
 const dateValue = uncurry(Date.prototype.getTime as (this: object) => number);
 const regexpSource = uncurry(getOwnPropertyDescriptor(RegExp.prototype, 'source')?.get as (this: object) => string);
@@ -123,10 +128,18 @@ function cloneError(error: Error, seen: Seen): object {
 function cloneView(view: object, seen: Seen): object {
   const name = typedArrayName(view);
   if (name === undefined) {
-    return new DataView(cloneOf(dataViewBuffer(view), seen) as ArrayBuffer, dataViewOffset(view), dataViewByteLength(view));
+    return new DataView(
+      cloneOf(dataViewBuffer(view), seen) as ArrayBuffer,
+      dataViewOffset(view),
+      dataViewByteLength(view),
+    );
   }
   const Kind = VIEWS[name] as (typeof VIEWS)[string] & { readonly BYTES_PER_ELEMENT: number };
-  return new Kind(cloneOf(typedArrayBuffer(view), seen) as ArrayBuffer, typedArrayOffset(view), typedArrayByteLength(view) / Kind.BYTES_PER_ELEMENT);
+  return new Kind(
+    cloneOf(typedArrayBuffer(view), seen) as ArrayBuffer,
+    typedArrayOffset(view),
+    typedArrayByteLength(view) / Kind.BYTES_PER_ELEMENT,
+  );
 }
 
 function copyBuffer(buffer: ArrayBuffer): ArrayBuffer {
@@ -139,7 +152,8 @@ function copyBuffer(buffer: ArrayBuffer): ArrayBuffer {
 /** Own enumerable properties with string keys, as the standard says; classes are lost. */
 function clonePlain(value: object, seen: Seen): object | undefined {
   if (NEVER.some((kind) => value instanceof kind)) return undefined;
-  const clone = remember(seen, value, isArray(value) ? new Array<unknown>(value.length) : {});
+  const clone = remember(seen, value, isArray(value) ? [] : {});
+  if (isArray(value)) (clone as unknown[]).length = value.length;
   for (const key of keysOf(value)) put(clone, key, cloneOf((value as Record<string, unknown>)[key], seen));
   return clone;
 }
@@ -154,7 +168,12 @@ function remember<T extends object>(seen: Seen, original: object, clone: T): T {
 function uncloneable(value: unknown, why = 'could not be cloned'): DOMException {
   let name: string;
   try {
-    name = typeof value === 'symbol' ? toText(value) : typeof value === 'function' ? (apply(Function.prototype.toString, value, []) as string).slice(0, 80) : tagOf(value);
+    name =
+      typeof value === 'symbol'
+        ? toText(value)
+        : typeof value === 'function'
+          ? (apply(Function.prototype.toString, value, []) as string).slice(0, 80)
+          : tagOf(value);
   } catch {
     name = 'The value';
   }

@@ -1,7 +1,18 @@
 /** URLSearchParams, as the URL standard has it. */
 
 import * as modules from './modules.ts';
-import { arrayIterator, isObject, join, push, put, split, stringIndexOf, stringSlice, toWellFormed, TypeError } from './primordials.ts';
+import {
+  arrayIterator,
+  isObject,
+  join,
+  push,
+  put,
+  split,
+  stringIndexOf,
+  stringSlice,
+  toWellFormed,
+  TypeError,
+} from './primordials.ts';
 
 type Pair = [name: string, value: string];
 
@@ -32,7 +43,8 @@ export class URLSearchParams {
     if (init === undefined) return;
     if (!isObject(init)) this.#list = parseQuery(withoutMark(text(init)));
     else if (#list in init) this.#list = (init as URLSearchParams).#list.map(([name, value]) => [name, value]);
-    else if (typeof (init as Iterable<unknown>)[Symbol.iterator] === 'function') this.#fillFromPairs(init as Iterable<unknown>);
+    else if (typeof (init as Iterable<unknown>)[Symbol.iterator] === 'function')
+      this.#fillFromPairs(init as Iterable<unknown>);
     else this.#fillFromObject(init as Record<string, unknown>);
   }
 
@@ -53,7 +65,8 @@ export class URLSearchParams {
 
   get(name: unknown): string | null {
     const wanted = text(name);
-    for (let i = 0; i < this.#list.length; i++) if ((this.#list[i] as Pair)[0] === wanted) return (this.#list[i] as Pair)[1];
+    for (let i = 0; i < this.#list.length; i++)
+      if ((this.#list[i] as Pair)[0] === wanted) return (this.#list[i] as Pair)[1];
     return null;
   }
 
@@ -170,10 +183,19 @@ function decode(part: string): string {
   return stringIndexOf(spaced, '%') === -1 ? spaced : decodeURIComponent(spaced);
 }
 
-const serialize = (list: readonly Pair[]): string => list.map(([name, value]) => `${encode(name)}=${encode(value)}`).join('&');
+const serialize = (list: readonly Pair[]): string =>
+  list.map(([name, value]) => `${encode(name)}=${encode(value)}`).join('&');
 
-const ESCAPES: Readonly<Record<string, string>> = { '%20': '+', '!': '%21', "'": '%27', '(': '%28', ')': '%29', '~': '%7E' };
-const encode = (part: string): string => encodeURIComponent(part).replace(/%20|[!'()~]/g, (found) => ESCAPES[found] as string);
+const ESCAPES: Readonly<Record<string, string>> = {
+  '%20': '+',
+  '!': '%21',
+  "'": '%27',
+  '(': '%28',
+  ')': '%29',
+  '~': '%7E',
+};
+const encode = (part: string): string =>
+  encodeURIComponent(part).replace(/%20|[!'()~]/g, (found) => ESCAPES[found] as string);
 
 const withoutMark = (query: string): string => (query[0] === '?' ? stringSlice(query, 1) : query);
 

@@ -61,7 +61,9 @@ export class URL {
 
   get origin(): string {
     const href = this.#href;
-    return href === null ? modules.urlParser().serializeURLOrigin(this.#parsed()) : stringSlice(href, 0, pathStart(href));
+    return href === null
+      ? modules.urlParser().serializeURLOrigin(this.#parsed())
+      : stringSlice(href, 0, pathStart(href));
   }
 
   get protocol(): string {
@@ -140,7 +142,9 @@ export class URL {
 
   get pathname(): string {
     const href = this.#href;
-    return href === null ? modules.urlParser().serializePath(this.#parsed()) : stringSlice(href, pathStart(href), queryStart(href));
+    return href === null
+      ? modules.urlParser().serializePath(this.#parsed())
+      : stringSlice(href, pathStart(href), queryStart(href));
   }
 
   set pathname(value: unknown) {
@@ -164,7 +168,10 @@ export class URL {
   }
 
   get searchParams(): URLSearchParams {
-    return (this.#params ??= paramsOfUrl(this.#query(), (query) => void (this.#changing().query = query === '' ? null : query)));
+    return (this.#params ??= paramsOfUrl(
+      this.#query(),
+      (query) => void (this.#changing().query = query === '' ? null : query),
+    ));
   }
 
   get hash(): string {

@@ -9,8 +9,10 @@ import { isResponse } from './response.ts';
 /** Null for anything else. */
 export function webParts(value: object): object | null {
   if (isHeaders(value)) return headersParts(value);
-  if (isResponse(value)) return { status: value.status, headers: headersParts(value.headers), bodyUsed: value.bodyUsed };
-  if (isRequest(value)) return { method: value.method, url: value.url, headers: headersParts(value.headers), bodyUsed: value.bodyUsed };
+  if (isResponse(value))
+    return { status: value.status, headers: headersParts(value.headers), bodyUsed: value.bodyUsed };
+  if (isRequest(value))
+    return { method: value.method, url: value.url, headers: headersParts(value.headers), bodyUsed: value.bodyUsed };
   return modules.urlIfLoaded()?.urlParts(value) ?? null;
 }
 

@@ -28,7 +28,14 @@ test('a result comes back as it was, from another host too', async (t) => {
   const dir = await folder(t);
   await open(dir).put(HASH, RESULT);
   assert.deepEqual(await open(dir).get(HASH), RESULT);
-  const bare: BuildResult = { ...RESULT, format: 'module', cache: null, sourceMap: null, interleaves: false, warnings: [] };
+  const bare: BuildResult = {
+    ...RESULT,
+    format: 'module',
+    cache: null,
+    sourceMap: null,
+    interleaves: false,
+    warnings: [],
+  };
   await open(dir).put('b'.repeat(64), bare);
   assert.deepEqual(await open(dir).get('b'.repeat(64)), bare);
   assert.equal(await open(dir).get('c'.repeat(64)), null);
@@ -48,7 +55,13 @@ test('an entry with any byte changed, cut short or made longer is refused and re
   await cache.put(HASH, RESULT);
   const entry = await readFile(file);
   const flipped = [...entry.keys()].map((at) => Buffer.from(entry.map((byte, i) => (i === at ? byte ^ 1 : byte))));
-  for (const forged of [...flipped, entry.subarray(0, -1), entry.subarray(0, 20), Buffer.alloc(0), Buffer.concat([entry, Buffer.from('x')])]) {
+  for (const forged of [
+    ...flipped,
+    entry.subarray(0, -1),
+    entry.subarray(0, 20),
+    Buffer.alloc(0),
+    Buffer.concat([entry, Buffer.from('x')]),
+  ]) {
     await writeFile(file, forged);
     assert.equal(await cache.get(HASH), null);
     await assert.rejects(stat(file), { code: 'ENOENT' });
@@ -80,7 +93,10 @@ test('hosts that start at the same time agree on the key', async (t) => {
   const hosts = Array.from({ length: 8 }, () => open(dir));
   await Promise.all(hosts.map((host, i) => host.put(`${i}`.repeat(64), RESULT)));
   for (let i = 0; i < hosts.length; i++) assert.deepEqual(await open(dir).get(`${i}`.repeat(64)), RESULT);
-  assert.deepEqual((await readdir(dir)).filter((name) => name.endsWith('.unfinished')), []);
+  assert.deepEqual(
+    (await readdir(dir)).filter((name) => name.endsWith('.unfinished')),
+    [],
+  );
 });
 
 test('the folder stays within its bound, and what was not used for longest goes first', async (t) => {

@@ -38,16 +38,23 @@ test('a reply that breaks the protocol is not a result', () => {
     [{ ...BUILT, warnings: [{}] }, 'abcdef'],
     [{ kind: 'failed', message: 7, issues: [] }],
     [{ kind: 'failed', message: 'no', issues: null }],
-    [{ ...BUILT, codeBytes: 0, cacheBytes: MAX_ATTACHMENT_BYTES + 1, mapBytes: 0 }, 'x'.repeat(MAX_ATTACHMENT_BYTES + 1)],
+    [
+      { ...BUILT, codeBytes: 0, cacheBytes: MAX_ATTACHMENT_BYTES + 1, mapBytes: 0 },
+      'x'.repeat(MAX_ATTACHMENT_BYTES + 1),
+    ],
   ];
-  for (const [meta, body] of replies) assert.throws(() => readReply(payload(meta, body), LIMIT), ProtocolError, JSON.stringify(meta));
+  for (const [meta, body] of replies)
+    assert.throws(() => readReply(payload(meta, body), LIMIT), ProtocolError, JSON.stringify(meta));
   assert.throws(() => readReply(Buffer.from([255, 0, 0, 0, 1]), LIMIT), ProtocolError);
 });
 
 test('a bundle over the limit is refused, whoever noticed', () => {
   const long = 'x'.repeat(LIMIT + 1);
   const tooLarge = { code: 'CODE_TOO_LARGE', message: `The bundle exceeds ${LIMIT} bytes` };
-  assert.throws(() => readReply(payload({ ...BUILT, codeBytes: long.length, cacheBytes: 0, mapBytes: 0 }, long), LIMIT), tooLarge);
+  assert.throws(
+    () => readReply(payload({ ...BUILT, codeBytes: long.length, cacheBytes: 0, mapBytes: 0 }, long), LIMIT),
+    tooLarge,
+  );
   assert.throws(() => readReply(payload({ kind: 'oversized', codeBytes: 5 }), LIMIT), tooLarge);
 });
 
@@ -57,9 +64,10 @@ test('what a child says about errors is bounded and can drive no terminal', () =
     () => readReply(payload({ kind: 'failed', message: 'x\u0007\u202e', issues }), LIMIT),
     (error: { code: string; message: string; details: { issues: string[] } }) => {
       assert.equal(error.code, 'COMPILE_FAILED');
-      assert.doesNotMatch(error.message, /[\u0007\u202e]/);
+      assert.ok(!error.message.includes('\u0007') && !error.message.includes('\u202e'));
       assert.ok(error.details.issues.length <= 32);
-      for (const issue of error.details.issues) assert.ok(issue.length < 5000 && !issue.includes('\u001b') && issue.includes('\n'));
+      for (const issue of error.details.issues)
+        assert.ok(issue.length < 5000 && !issue.includes('\u001b') && issue.includes('\n'));
       return true;
     },
   );

@@ -4,21 +4,49 @@ import { hashOf, requireBuildable, type BuildSource } from '../../../src/builder
 import { Fault } from '../../../src/core/faults.ts';
 
 function source(files: Record<string, string>, entry: string = Object.keys(files)[0]!): BuildSource {
-  return { files: new Map(Object.entries(files).map(([path, text]) => [path, Buffer.from(text)])), entry, handler: 'module' };
+  return {
+    files: new Map(Object.entries(files).map(([path, text]) => [path, Buffer.from(text)])),
+    entry,
+    handler: 'module',
+  };
 }
 
 const refusal = (code: string, message: RegExp) => (error: unknown) =>
   error instanceof Fault && error.code === code && message.test(error.message);
 
 test('paths that could leave the project, or mean two things, are refused', () => {
-  const paths = ['/etc/passwd', '../x.ts', 'a/../../x.ts', 'a/./b.ts', 'a//b.ts', '', 'a/', 'nul\0.ts', 'line\n.ts', 'back\\slash.ts', '\ud800.ts'];
-  for (const path of [...paths, `${'x'.repeat(256)}`, `${'é'.repeat(128)}`]) {
-    assert.throws(() => requireBuildable(source({ 'index.ts': '', [path]: '' })), refusal('BAD_REQUEST', /is not a path/), JSON.stringify(path));
+  const paths = [
+    '/etc/passwd',
+    '../x.ts',
+    'a/../../x.ts',
+    'a/./b.ts',
+    'a//b.ts',
+    '',
+    'a/',
+    'nul\0.ts',
+    'line\n.ts',
+    'back\\slash.ts',
+    '\ud800.ts',
+  ];
+  for (const path of [...paths, 'x'.repeat(256), 'é'.repeat(128)]) {
+    assert.throws(
+      () => requireBuildable(source({ 'index.ts': '', [path]: '' })),
+      refusal('BAD_REQUEST', /is not a path/),
+      JSON.stringify(path),
+    );
   }
 });
 
 test('plain paths of all kinds are taken', () => {
-  const paths = ['index.ts', 'a/b/c.js', 'node_modules/@scope/name/index.mjs', '.hidden/..x', 'with space.ts', 'ünïcode.ts', 'x'.repeat(255)];
+  const paths = [
+    'index.ts',
+    'a/b/c.js',
+    'node_modules/@scope/name/index.mjs',
+    '.hidden/..x',
+    'with space.ts',
+    'ünïcode.ts',
+    'x'.repeat(255),
+  ];
   requireBuildable(source(Object.fromEntries(paths.map((path) => [path, '']))));
 });
 
@@ -27,15 +55,24 @@ test('the entry has to be one of the files', () => {
 });
 
 test('a path that is both a file and a folder is refused', () => {
-  assert.throws(() => requireBuildable(source({ 'a/b/c.ts': '', 'a/b': '' })), refusal('BAD_REQUEST', /"a\/b" is both a file and a folder/));
+  assert.throws(
+    () => requireBuildable(source({ 'a/b/c.ts': '', 'a/b': '' })),
+    refusal('BAD_REQUEST', /"a\/b" is both a file and a folder/),
+  );
 });
 
 test('a project that would not fit into the scratch space is refused', () => {
   const content = Buffer.alloc(8 * 1024 * 1024);
   const files = new Map(Array.from({ length: 8 }, (_, i) => [`${i}.ts`, content]));
-  assert.throws(() => requireBuildable({ files, entry: '0.ts', handler: 'module' }), refusal('CODE_TOO_LARGE', /56 MB/));
+  assert.throws(
+    () => requireBuildable({ files, entry: '0.ts', handler: 'module' }),
+    refusal('CODE_TOO_LARGE', /56 MB/),
+  );
   const many = new Map(Array.from({ length: 10_001 }, (_, i) => [`${i}.ts`, Buffer.alloc(0)]));
-  assert.throws(() => requireBuildable({ files: many, entry: '0.ts', handler: 'module' }), refusal('CODE_TOO_LARGE', /10001 files/));
+  assert.throws(
+    () => requireBuildable({ files: many, entry: '0.ts', handler: 'module' }),
+    refusal('CODE_TOO_LARGE', /10001 files/),
+  );
 });
 
 test('the hash depends on every part of a source, and on nothing else', () => {

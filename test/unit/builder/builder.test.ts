@@ -15,7 +15,7 @@ import type { Wall } from '../../../src/walls/wall.ts';
 import { findWall, sourceOf, startBuilder } from '../../support/builder.ts';
 
 const wall = (await findWall()) as Wall;
-const builder = await startBuilder({ after }, { wall });
+const shared = await startBuilder({ after }, { wall });
 
 interface Exports {
   readonly [name: string]: unknown;
@@ -34,9 +34,10 @@ async function faultOf(promise: Promise<unknown>): Promise<Fault> {
 
 suite('a source becomes', () => {
   test('one classic script whose value returns the exports of a TypeScript module', async () => {
-    const result = await builder.build(
+    const result = await shared.build(
       sourceOf({
-        'index.ts': `import { twice } from './lib/twice.ts';\nimport data from './data.json';\nimport text from './page.html';\n` +
+        'index.ts':
+          `import { twice } from './lib/twice.ts';\nimport data from './data.json';\nimport text from './page.html';\n` +
           `export const handler = (x: number): unknown => [twice(x), data.a, text];\nexport default class {}`,
         'lib/twice.ts': 'export const twice = (x: number): number => x * 2;',
         'data.json': '{"a":1}',
@@ -50,58 +51,78 @@ suite('a source becomes', () => {
   });
 
   test('a script that leaves nothing behind on the global object', async () => {
-    const result = await builder.build(sourceOf('var leaked = 1; function also() {}; export default () => [leaked, also]'));
+    const result = await shared.build(
+      sourceOf('var leaked = 1; function also() {}; export default () => [leaked, also]'),
+    );
     const global = {};
     (runInNewContext(textOf(result), global) as () => unknown)();
     assert.deepEqual(Object.getOwnPropertyNames(global), []);
   });
 
   test('a script without native await, so that context survives it', async () => {
-    const code = 'const f = async () => { for await (const x of g()) await x; }; async function* g() { yield 1 } export default async () => { await f(); return 7 }';
-    const result = await builder.build(sourceOf(code));
+    const code =
+      'const f = async () => { for await (const x of g()) await x; }; async function* g() { yield 1 } export default async () => { await f(); return 7 }';
+    const result = await shared.build(sourceOf(code));
     assert.doesNotMatch(textOf(result), /\bawait |\basync\b/);
     assert.equal(await (exportsOf(result)['default'] as () => Promise<number>)(), 7);
   });
 
   test('exports by the same names when it is CommonJS', async () => {
-    const result = await builder.build(sourceOf({ 'index.js': 'exports.handler = () => 1; module.exports.other = require("./b").b', 'b.cjs': 'exports.b = 2' }));
+    const result = await shared.build(
+      sourceOf({
+        'index.js': 'exports.handler = () => 1; module.exports.other = require("./b").b',
+        'b.cjs': 'exports.b = 2',
+      }),
+    );
     assert.deepEqual(Object.keys(exportsOf(result)), ['handler', 'other']);
-    const whole = await builder.build(sourceOf({ 'index.js': 'module.exports = () => 5' }));
+    const whole = await shared.build(sourceOf({ 'index.js': 'module.exports = () => 5' }));
     assert.equal((exportsOf(whole) as unknown as () => number)(), 5);
   });
 
   test('an empty exports object when it exports nothing', async () => {
-    assert.deepEqual({ ...exportsOf(await builder.build(sourceOf('globalThis.served = 1'))) }, {});
+    assert.deepEqual({ ...exportsOf(await shared.build(sourceOf('globalThis.served = 1'))) }, {});
   });
 
   test('strict code where all of it is modules, and sloppy code where CommonJS may need it', async () => {
-    const strict = await builder.build(sourceOf('export default function () { return this }'));
+    const strict = await shared.build(sourceOf('export default function () { return this }'));
     const self = exportsOf(strict)['default'] as () => unknown;
     assert.equal(self(), undefined);
-    const sloppy = await builder.build(sourceOf({ 'index.js': 'module.exports.f = function () { return typeof this }' }));
+    const sloppy = await shared.build(
+      sourceOf({ 'index.js': 'module.exports.f = function () { return typeof this }' }),
+    );
     const kind = exportsOf(sloppy)['f'] as () => unknown;
     assert.equal(kind(), 'object');
   });
 
   test('a module, not lowered, when it awaits at its top level', async () => {
-    const result = await builder.build(sourceOf('const x = await Promise.resolve(1); export const handler = async () => { await 1; return x }'));
+    const result = await shared.build(
+      sourceOf('const x = await Promise.resolve(1); export const handler = async () => { await 1; return x }'),
+    );
     assert.deepEqual([result.format, result.interleaves, result.cache], ['module', false, null]);
     assert.match(textOf(result), /= await Promise/);
     assert.match(textOf(result), /export \{/);
   });
 
   test('an async function of ctx when it is a script body, TypeScript included', async () => {
-    const result = await builder.build(sourceOf('const n: number = await ctx.data;\nreturn n + 1 // the end', 'script'));
-    assert.equal(await (exportsOf(result)['default'] as (ctx: unknown) => Promise<number>)({ data: Promise.resolve(4) }), 5);
-    const importing = sourceOf({ 'index.ts': 'return (await import("./b.ts")).b', 'b.ts': 'export const b = 3' }, 'script');
-    assert.equal(await (exportsOf(await builder.build(importing))['default'] as () => Promise<number>)(), 3);
+    const result = await shared.build(sourceOf('const n: number = await ctx.data;\nreturn n + 1 // the end', 'script'));
+    assert.equal(
+      await (exportsOf(result)['default'] as (ctx: unknown) => Promise<number>)({ data: Promise.resolve(4) }),
+      5,
+    );
+    const importing = sourceOf(
+      { 'index.ts': 'return (await import("./b.ts")).b', 'b.ts': 'export const b = 3' },
+      'script',
+    );
+    assert.equal(await (exportsOf(await shared.build(importing))['default'] as () => Promise<number>)(), 3);
   });
 
   test('a bundle with its vendored packages, found by their conditions', async () => {
-    const result = await builder.build(
+    const result = await shared.build(
       sourceOf({
-        'src/index.ts': 'import { where } from "pkg"; import { sub } from "pkg/sub"; import old from "old"; export default () => [where, sub, old]',
-        'node_modules/pkg/package.json': '{"exports":{".":{"node":"./node.js","workerd":"./workerd.js"},"./sub":"./sub.mjs"}}',
+        'src/index.ts':
+          'import { where } from "pkg"; import { sub } from "pkg/sub"; import old from "old"; export default () => [where, sub, old]',
+        'node_modules/pkg/package.json':
+          '{"exports":{".":{"node":"./node.js","workerd":"./workerd.js"},"./sub":"./sub.mjs"}}',
         'node_modules/pkg/node.js': 'export const where = "node"',
         'node_modules/pkg/workerd.js': 'export const where = "workerd"',
         'node_modules/pkg/sub.mjs': 'export const sub = process.env.NODE_ENV',
@@ -113,21 +134,29 @@ suite('a source becomes', () => {
   });
 
   test('a source map that names its files and holds their text', async () => {
-    const result = await builder.build(sourceOf({ 'index.ts': 'import "./a/b.ts"; export default 1', 'a/b.ts': 'globalThis.b = 1' }));
-    const map = JSON.parse(Buffer.from(result.sourceMap!).toString()) as { sources: string[]; sourcesContent: string[] };
+    const result = await shared.build(
+      sourceOf({ 'index.ts': 'import "./a/b.ts"; export default 1', 'a/b.ts': 'globalThis.b = 1' }),
+    );
+    const map = JSON.parse(Buffer.from(result.sourceMap!).toString()) as {
+      sources: string[];
+      sourcesContent: string[];
+    };
     assert.deepEqual(map.sources, ['index.ts', 'a/b.ts']);
     assert.equal(map.sourcesContent[1], 'globalThis.b = 1');
   });
 
   test('nothing that was run: an endless loop at the top level builds', async () => {
-    const result = await builder.build(sourceOf('while (true) {}\nexport default 1'));
+    const result = await shared.build(sourceOf('while (true) {}\nexport default 1'));
     assert.match(textOf(result), /while \(true\)/);
   });
 });
 
 suite('an error', () => {
-  const failure = async (files: Parameters<typeof sourceOf>[0], handler: 'module' | 'script' = 'module'): Promise<Fault> => {
-    const fault = await faultOf(builder.build(sourceOf(files, handler)));
+  const failure = async (
+    files: Parameters<typeof sourceOf>[0],
+    handler: 'module' | 'script' = 'module',
+  ): Promise<Fault> => {
+    const fault = await faultOf(shared.build(sourceOf(files, handler)));
     assert.equal(fault.code, 'COMPILE_FAILED');
     return fault;
   };
@@ -135,7 +164,9 @@ suite('an error', () => {
   test('is told with its place, and the lines around it with a caret', async () => {
     const fault = await failure('const a = 1;\nconst b = ;\nconst c = 3;');
     assert.equal(fault.message, 'index.ts:2:11: Unexpected ";"');
-    assert.deepEqual(fault.details.issues, ['index.ts:2:11: Unexpected ";"\n  1 | const a = 1;\n> 2 | const b = ;\n    |           ^\n  3 | const c = 3;']);
+    assert.deepEqual(fault.details.issues, [
+      'index.ts:2:11: Unexpected ";"\n  1 | const a = 1;\n> 2 | const b = ;\n    |           ^\n  3 | const c = 3;',
+    ]);
   });
 
   test('counts columns in characters, and shows a window of a long line', async () => {
@@ -152,34 +183,51 @@ suite('an error', () => {
   });
 
   test('names the static import or export of a script body', async () => {
-    for (const code of ['import x from "./y";\nreturn x', 'import "./y"', 'let a\n export const b = 1', 'export default 3']) {
-      assert.match((await failure(code, 'script')).message, /:\d: A script body can have no static import or export/, code);
+    for (const code of [
+      'import x from "./y";\nreturn x',
+      'import "./y"',
+      'let a\n export const b = 1',
+      'export default 3',
+    ]) {
+      assert.match(
+        (await failure(code, 'script')).message,
+        /:\d: A script body can have no static import or export/,
+        code,
+      );
     }
   });
 
   test('names the import that leads nowhere, and the cure', async () => {
-    const fault = await failure('import "left-pad"; import "./nope.ts"; import "fs"; import "node:net"; import "npm:zod"; import "jsr:@a/b"; import "https://esm.sh/x"; import "//esm.sh/x"');
+    const fault = await failure(
+      'import "left-pad"; import "./nope.ts"; import "fs"; import "node:net"; import "npm:zod"; import "jsr:@a/b"; import "https://esm.sh/x"; import "//esm.sh/x"',
+    );
     const sentences = fault.details.issues!.map((issue) => issue.split('\n')[0]!.replace(/^index\.ts:1:\d+: /, ''));
     assert.deepEqual(sentences, [
       'Could not resolve "left-pad": it is not among the uploaded files; install it before `cordon deploy`',
       'Could not resolve "./nope.ts": there is no such file among the uploaded files',
       '"fs" is a module of Node.js, which the isolate tier does not have',
       '"node:net" is a module of Node.js, which the isolate tier does not have',
-      ...['"npm:zod": imports by npm:', '"jsr:@a/b": imports by jsr:', '"https://esm.sh/x": imports by https:', '"//esm.sh/x": imports by address'].map(
-        (start) => `${start} are not supported in the isolate tier; install the package and upload it`,
-      ),
+      ...[
+        '"npm:zod": imports by npm:',
+        '"jsr:@a/b": imports by jsr:',
+        '"https://esm.sh/x": imports by https:',
+        '"//esm.sh/x": imports by address',
+      ].map((start) => `${start} are not supported in the isolate tier; install the package and upload it`),
     ]);
     assert.match(fault.message, /\(and 7 more\)$/);
   });
 
   test('that only V8 sees is found in the source', async () => {
-    const fault = await failure({ 'index.ts': 'import { f } from "./b.ts";\nexport default f', 'b.ts': 'type A = 1;\nexport const f = () => /(/' });
+    const fault = await failure({
+      'index.ts': 'import { f } from "./b.ts";\nexport default f',
+      'b.ts': 'type A = 1;\nexport const f = () => /(/',
+    });
     assert.match(fault.message, /^b\.ts:2:24: Invalid regular expression/);
     assert.match(fault.details.issues![0]!, /> 2 \| export const f = \(\) => \/\(\//);
   });
 
   test('is no reason to refuse an import that is found out at run time', async () => {
-    const result = await builder.build(sourceOf('export default (name: string) => import(name)'));
+    const result = await shared.build(sourceOf('export default (name: string) => import(name)'));
     assert.equal(result.format, 'script');
   });
 });
@@ -201,8 +249,11 @@ test('a bundle over the limit is refused, also where the cache has it', async (t
 });
 
 test('the code cache is one that an executor takes', async (t) => {
-  const functions = Array.from({ length: 100 }, (_, i) => `export const f${i} = (x) => ({ name: "f${i}", value: x + ${i} });`);
-  const { code, cache } = await builder.build(sourceOf(functions.join('\n')));
+  const functions = Array.from(
+    { length: 100 },
+    (_, i) => `export const f${i} = (x) => ({ name: "f${i}", value: x + ${i} });`,
+  );
+  const { code, cache } = await shared.build(sourceOf(functions.join('\n')));
   const dir = await mkdtemp(join(tmpdir(), 'cordon-test-'));
   t.after(() => rm(dir, { recursive: true }));
   await Promise.all([writeFile(join(dir, 'code'), code), writeFile(join(dir, 'cache'), cache!)]);
@@ -259,8 +310,13 @@ test('a cache entry that somebody else wrote is not used: the source is built ag
 
 test('builds that run side by side do not mix', async (t) => {
   const builder = await startBuilder(t, { wall, concurrency: 2 });
-  const results = await Promise.all([1, 2, 3, 4].map((n) => builder.build(sourceOf(`export default ${n}`), `tenant ${n}`)));
-  assert.deepEqual(results.map((result) => exportsOf(result)['default']), [1, 2, 3, 4]);
+  const results = await Promise.all(
+    [1, 2, 3, 4].map((n) => builder.build(sourceOf(`export default ${n}`), `tenant ${n}`)),
+  );
+  assert.deepEqual(
+    results.map((result) => exportsOf(result)['default']),
+    [1, 2, 3, 4],
+  );
 });
 
 test('a child that died while it waited is replaced without a word', async (t) => {

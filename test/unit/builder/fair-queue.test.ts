@@ -38,7 +38,10 @@ test('an owner that came later is not behind all that another asked for', async 
 
 test('a task that fails frees its place', async () => {
   const queue = new FairQueue({ concurrency: 1, maxWaiting: 1 });
-  await assert.rejects(queue.run('a', () => Promise.reject(new Error('no'))), /no/);
+  await assert.rejects(
+    queue.run('a', () => Promise.reject(new Error('no'))),
+    /no/,
+  );
   assert.equal(await queue.run('a', () => Promise.resolve(7)), 7);
 });
 
@@ -47,7 +50,10 @@ test('one owner may have only so much waiting, and another still gets in', async
   const gate = Promise.withResolvers<void>();
   const running = queue.run('a', () => gate.promise);
   const waiting = queue.run('a', () => Promise.resolve());
-  await assert.rejects(queue.run('a', () => Promise.resolve()), { code: 'OVERLOADED' });
+  await assert.rejects(
+    queue.run('a', () => Promise.resolve()),
+    { code: 'OVERLOADED' },
+  );
   const other = queue.run('b', () => Promise.resolve());
   gate.resolve();
   await Promise.all([running, waiting, other]);
@@ -60,7 +66,10 @@ test('closing refuses what waits and what comes, and lets run what runs', async 
   const waiting = queue.run('a', () => Promise.resolve());
   queue.close(new Fault('SHUTTING_DOWN', 'closing'));
   await assert.rejects(waiting, { code: 'SHUTTING_DOWN' });
-  await assert.rejects(queue.run('a', () => Promise.resolve()), { code: 'SHUTTING_DOWN' });
+  await assert.rejects(
+    queue.run('a', () => Promise.resolve()),
+    { code: 'SHUTTING_DOWN' },
+  );
   gate.resolve('done');
   assert.equal(await running, 'done');
 });

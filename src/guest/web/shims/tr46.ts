@@ -9,7 +9,7 @@
 
 const DOTS = /[\u3002\uff0e\uff61]/gu;
 /** Soft hyphen, zero-width characters, word joiner, variation selectors. */
-const IGNORED = /[\u00ad\u034f\u180b-\u180d\u200b\u2060\u2064\ufe00-\ufe0f\ufeff]/gu;
+const IGNORED = /\u00ad|\u034f|[\u180b-\u180d]|\u200b|\u2060|\u2064|[\ufe00-\ufe0f]|\ufeff/gu;
 /** Controls, unassigned, private use, surrogates, separators, and characters that would look like syntax. */
 const REFUSED = /[\p{Cc}\p{Cn}\p{Co}\p{Cs}\p{Z}\u200e\u200f\u202a-\u202e\u2061-\u2063\u2066-\u206f\ufff9-\ufffd]/u;
 const JOINERS = /[\u200c\u200d]/u;
@@ -41,7 +41,10 @@ function labelToAscii(label: string): string | null {
 /** RFC 3492, with its parameters for domain names. */
 function punycode(label: string): string {
   const points = Array.from(label, (character) => character.codePointAt(0) as number);
-  let output = points.filter((point) => point < 0x80).map((point) => String.fromCodePoint(point)).join('');
+  let output = points
+    .filter((point) => point < 0x80)
+    .map((point) => String.fromCodePoint(point))
+    .join('');
   const basicCount = output.length;
   if (basicCount > 0) output += '-';
   let done = basicCount;

@@ -1,62 +1,59 @@
 /** The guest's bundle in a context that has the language and nothing else, with a host that the test can look into. */
 
-import { dirname, join } from 'node:path';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import vm from 'node:vm';
-import { build } from 'esbuild';
 import { GUEST_ALIASES } from '../../../../src/guest/web/aliases.ts';
+import { bundleGuest } from '../../../../src/lib/bundles.ts';
 
-const GUEST = join(import.meta.dirname, '../../../../src/guest');
-const ENTRY = `
-  export { harden } from './web/harden.ts';
-  export { installWeb } from './web/index.ts';
-  export { resolveHandler, installHandlerGlobals } from './handler/adapter.ts';
-  export { AdapterFault } from './handler/adapter-fault.ts';
-`;
+const WEB = new URL('../../../../src/guest/web/', import.meta.url);
 
 /** Bundled as the executors' guest is. */
 async function bundle(): Promise<string> {
-  const web = join(GUEST, 'web');
-  const result = await build({
-    stdin: { contents: ENTRY, resolveDir: dirname(web), loader: 'ts' },
-    bundle: true,
-    write: false,
-    minify: true,
-    format: 'iife',
-    globalName: 'guest',
-    target: 'esnext',
-    platform: 'neutral',
-    mainFields: ['module', 'main'],
-    alias: Object.fromEntries(Object.entries(GUEST_ALIASES).map(([name, path]) => [name, join(web, path)])),
-    supported: { 'async-await': false, 'async-generator': false, 'for-await': false },
-    banner: { js: '(() => { "use strict";' },
-    footer: { js: 'return guest; })()' },
-    logLevel: 'silent',
-  });
-  return result.outputFiles[0]?.text ?? '';
+  const folder = await mkdtemp(join(tmpdir(), 'cordon-guest-'));
+  const alias = Object.fromEntries(
+    Object.entries(GUEST_ALIASES).map(([name, path]) => [name, fileURLToPath(new URL(path, WEB))]),
+  );
+  try {
+    const entry = join(import.meta.dirname, 'bare-entry.ts');
+    return await readFile(await bundleGuest(entry, folder, { name: 'guest', platform: 'bare', alias }), 'utf8');
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
 
 export const guestSource: string = await bundle();
 const script = new vm.Script(guestSource, { filename: 'cordon:guest' });
 
+/** Values of the bare context, which the types of this one do not describe. */
+// oxlint-disable-next-line typescript/no-explicit-any
+export type Foreign = any;
+
 export interface Line {
   readonly level: string;
   readonly message: string;
+  /** What {@link BareContext.current} was when it was written. */
+  readonly context: unknown;
 }
 
 export interface BareContext {
   /** Runs user code, after everything is installed. */
-  run(code: string): any;
-  readonly guest: any;
-  readonly controls: any;
-  readonly registered: any;
+  run(code: string): Foreign;
+  readonly guest: Foreign;
+  readonly controls: Foreign;
+  readonly registered: Foreign;
   readonly lines: Line[];
   readonly errors: unknown[];
   /** Delays asked for and not cancelled, by timer. */
   readonly timers: Map<number, number>;
-  readonly fetched: any[];
+  readonly fetched: Foreign[];
   /** What the next fetch() gets. */
   reply: unknown;
-  waited: unknown[];
+  readonly waited: unknown[];
+  /** Stands for the invocation that the code which runs belongs to; `bindContext` keeps it. */
+  current: unknown;
 }
 
 /** `beforeInstall` runs in the bare context, as the engine's bootstrap would. */
@@ -64,7 +61,7 @@ export function bareContext(env: Record<string, string> = {}, beforeInstall = ''
   const context = vm.createContext({});
   // A bare engine's console writes nowhere; the global object of node:vm has nothing else of its own.
   vm.runInContext(`delete globalThis.console; ${beforeInstall}`, context);
-  const guest = script.runInContext(context) as any;
+  const guest = script.runInContext(context) as Foreign;
   const target = vm.runInContext('globalThis', context) as object;
   const self: BareContext = {
     run: (code) => vm.runInContext(code, context, { filename: 'function.js' }),
@@ -77,12 +74,24 @@ export function bareContext(env: Record<string, string> = {}, beforeInstall = ''
     fetched: [],
     reply: null,
     waited: [],
+    current: null,
   };
   const host = {
     setTimer: (id: number, delayMs: number) => void self.timers.set(id, delayMs),
     clearTimer: (id: number) => void self.timers.delete(id),
-    log: (level: string, message: string) => void self.lines.push({ level, message }),
-    bindContext: (fn: unknown) => fn,
+    log: (level: string, message: string) => void self.lines.push({ level, message, context: self.current }),
+    bindContext: (fn: (...args: unknown[]) => unknown) => {
+      const bound = self.current;
+      return (...args: unknown[]) => {
+        const before = self.current;
+        self.current = bound;
+        try {
+          return fn(...args);
+        } finally {
+          self.current = before;
+        }
+      };
+    },
     seed: () => vm.runInContext('new Uint8Array(32).fill(7)', context) as Uint8Array,
     fetch: (request: unknown) => {
       self.fetched.push(request);
@@ -93,9 +102,11 @@ export function bareContext(env: Record<string, string> = {}, beforeInstall = ''
   };
   guest.harden(target);
   const controls: unknown = guest.installWeb(target, host);
-  const registered: unknown = guest.installHandlerGlobals(target, env, () => ({ waitUntil: (promise: unknown) => void self.waited.push(promise) }));
+  const registered: unknown = guest.installHandlerGlobals(target, env, () => ({
+    waitUntil: (promise: unknown) => void self.waited.push(promise),
+  }));
   return Object.assign(self, { controls, registered });
 }
 
 /** A value of another context as one of ours, so that deepEqual compares contents and not prototypes. */
-export const plain = (value: unknown): any => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)));
+export const plain = (value: unknown): Foreign => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)));

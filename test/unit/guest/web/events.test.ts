@@ -32,17 +32,34 @@ suite('EventTarget', () => {
 
   test('what a listener throws is reported and the others still hear', () => {
     const { run, errors } = bareContext();
-    assert.equal(run(`var heard = 0; var t = new EventTarget(); t.addEventListener('a', () => { throw new Error('mine'); }); t.addEventListener('a', () => heard++); t.dispatchEvent(new Event('a')); heard`), 1);
+    assert.equal(
+      run(
+        `var heard = 0; var t = new EventTarget(); t.addEventListener('a', () => { throw new Error('mine'); }); t.addEventListener('a', () => heard++); t.dispatchEvent(new Event('a')); heard`,
+      ),
+      1,
+    );
     assert.equal((errors[0] as Error).message, 'mine');
   });
 
   test('a signal removes its listener; an event is not dispatched twice at once', () => {
     const { run, errors } = bareContext();
-    assert.equal(run(`var n = 0; var c = new AbortController(); var t = new EventTarget(); t.addEventListener('a', () => n++, { signal: c.signal }); t.dispatchEvent(new Event('a')); c.abort(); t.dispatchEvent(new Event('a')); n`), 1);
+    assert.equal(
+      run(
+        `var n = 0; var c = new AbortController(); var t = new EventTarget(); t.addEventListener('a', () => n++, { signal: c.signal }); t.dispatchEvent(new Event('a')); c.abort(); t.dispatchEvent(new Event('a')); n`,
+      ),
+      1,
+    );
     run(`t.addEventListener('b', (e) => t.dispatchEvent(e)); t.dispatchEvent(new Event('b'))`);
     assert.equal((errors[0] as Error).name, 'InvalidStateError');
     assert.throws(() => run(`t.dispatchEvent({ type: 'a' })`), { name: 'TypeError' });
-    assert.deepEqual(plain(run(`[new CustomEvent('x', { detail: { a: 1 } }).detail.a, new CustomEvent('x').detail, class extends EventTarget {}.name]`)), [1, null, '']);
+    assert.deepEqual(
+      plain(
+        run(
+          `[new CustomEvent('x', { detail: { a: 1 } }).detail.a, new CustomEvent('x').detail, class extends EventTarget {}.name]`,
+        ),
+      ),
+      [1, null, ''],
+    );
   });
 });
 
@@ -59,7 +76,12 @@ suite('AbortSignal', () => {
 
   test('without a reason it is an AbortError', () => {
     const { run } = bareContext();
-    assert.equal(run(`var c = new AbortController(); c.abort(); var r = c.signal.reason; r.name + r.code + (r instanceof DOMException) + (r instanceof Error)`), 'AbortError20truetrue');
+    assert.equal(
+      run(
+        `var c = new AbortController(); c.abort(); var r = c.signal.reason; r.name + r.code + (r instanceof DOMException) + (r instanceof Error)`,
+      ),
+      'AbortError20truetrue',
+    );
     assert.throws(() => run(`c.signal.throwIfAborted()`), { name: 'AbortError' });
     assert.throws(() => run(`new AbortSignal()`), { name: 'TypeError' });
   });
@@ -74,7 +96,12 @@ suite('AbortSignal', () => {
 
   test('any follows the first, at once or later', () => {
     const { run } = bareContext();
-    assert.equal(run(`var a = new AbortController(), b = new AbortController(); var s = AbortSignal.any([a.signal, b.signal]); b.abort(2); a.abort(1); s.reason`), 2);
+    assert.equal(
+      run(
+        `var a = new AbortController(), b = new AbortController(); var s = AbortSignal.any([a.signal, b.signal]); b.abort(2); a.abort(1); s.reason`,
+      ),
+      2,
+    );
     assert.equal(run(`AbortSignal.any([AbortSignal.abort(7), s]).reason`), 7);
   });
 });
@@ -82,7 +109,11 @@ suite('AbortSignal', () => {
 suite('timers', () => {
   test('a timer runs once with its arguments; a cleared one does not', () => {
     const { run, timers, controls } = bareContext();
-    const ids = plain(run(`var seen = []; [setTimeout((a, b) => seen.push(a + b), 10.7, 1, 2), setTimeout(() => seen.push('no'), 5), setTimeout(() => seen.push('zero'), -1)]`));
+    const ids = plain(
+      run(
+        `var seen = []; [setTimeout((a, b) => seen.push(a + b), 10.7, 1, 2), setTimeout(() => seen.push('no'), 5), setTimeout(() => seen.push('zero'), -1)]`,
+      ),
+    );
     assert.deepEqual([...timers.values()], [10, 5, 0]);
     run(`clearTimeout(${ids[1]}); clearTimeout('${ids[1]}'); clearTimeout(); clearTimeout({}); clearInterval(NaN)`);
     assert.deepEqual([...timers.values()], [10, 0]);
@@ -93,7 +124,7 @@ suite('timers', () => {
 
   test('an interval is armed again until it is cleared, and no faster than browsers do', () => {
     const { run, timers, controls } = bareContext();
-    const id = run(`var n = 0; var id = setInterval(() => { if (++n === 2) clearInterval(id); }, 0)`);
+    const id = run(`var n = 0; var id = setInterval(() => { if (++n === 2) clearInterval(id); }, 0); id`);
     assert.equal(timers.get(id), 4);
     controls.fireTimer(id);
     assert.equal(timers.has(id), true);
@@ -101,6 +132,19 @@ suite('timers', () => {
     assert.equal(timers.has(id), false);
     controls.fireTimer(id);
     assert.equal(run('n'), 2);
+  });
+
+  test('a timer runs for the invocation that started it', () => {
+    const context = bareContext();
+    context.current = 'first';
+    context.run(`var ids = [setTimeout(() => console.log('a')), setInterval(() => console.log('b'))]`);
+    context.current = 'second';
+    for (const id of context.run('ids')) context.controls.fireTimer(id);
+    assert.deepEqual(
+      context.lines.map((line) => line.context),
+      ['first', 'first'],
+    );
+    assert.equal(context.current, 'second');
   });
 
   test('there is an end to pending timers, and dropping them makes room', () => {
@@ -118,7 +162,11 @@ suite('timers', () => {
     const id = run(`setTimeout(() => { throw new Error('timer'); })`);
     controls.fireTimer(id);
     await run(`queueMicrotask(() => { throw new Error('microtask'); }); Promise.resolve()`);
-    assert.deepEqual(errors.map((error) => (error as Error).message), ['timer', 'microtask']);
-    for (const code of [`setTimeout('code')`, `setInterval()`, `queueMicrotask(1)`]) assert.throws(() => run(code), { name: 'TypeError' });
+    assert.deepEqual(
+      errors.map((error) => (error as Error).message),
+      ['timer', 'microtask'],
+    );
+    for (const code of [`setTimeout('code')`, `setInterval()`, `queueMicrotask(1)`])
+      assert.throws(() => run(code), { name: 'TypeError' });
   });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { bareContext, plain } from './bare.ts';
+import type { Foreign } from './bare.ts';
 
 /** What user code may do to the language before anything of ours runs. */
 const ATTACKS: Record<string, string> = {
@@ -10,8 +11,8 @@ const ATTACKS: Record<string, string> = {
     for (const name of ['status', 'headers', 'body', 'run', 'type', 'callback', 'url', 'method', '0', '1', '2']) Object.defineProperty(Object.prototype, name, { set() { throw new Error('reached'); }, configurable: true });`,
   'Array.prototype is patched': `
     for (const name of ['push', 'map', 'join', 'sort', 'forEach', 'slice', 'indexOf', 'includes', 'concat', 'values', 'entries', 'some', 'reduce', 'filter']) Array.prototype[name] = function () { throw new Error('reached'); };
-    Array.prototype[Symbol.iterator] = function () { throw new Error('reached'); };
-    for (const index of ['0', '1', '2', '3']) Object.defineProperty(Array.prototype, index, { set() { throw new Error('reached'); }, configurable: true });`,
+    for (const index of ['0', '1', '2', '3']) Object.defineProperty(Array.prototype, index, { set() { throw new Error('reached'); }, configurable: true });
+    Array.prototype[Symbol.iterator] = function () { throw new Error('reached'); };`,
   'String, RegExp and Function prototypes are patched': `
     for (const name of ['slice', 'toLowerCase', 'toUpperCase', 'charCodeAt', 'indexOf', 'trim', 'split', 'replace', 'toWellFormed']) String.prototype[name] = function () { throw new Error('reached'); };
     for (const name of ['exec', 'test']) RegExp.prototype[name] = function () { throw new Error('reached'); };
@@ -28,37 +29,89 @@ suite('after user code has patched the language', () => {
     test(`${title}: requests, responses, timers and the console go on`, async () => {
       const { run, guest, registered, lines, timers, controls } = bareContext({ A: '1' });
       // Lazy modules are the user's own to break; these are there before the attack.
-      run(`console.log('before'); new URL('http://localhost/?a=1').searchParams; new TextEncoder(); atob(''); new AbortController();`);
-      const module = run(`({ default: { fetch(request, env, ctx) { console.log(request.method, { seen: request.headers.get('x-a') }); ctx.waitUntil(0); setTimeout(() => { console.log('timer'); }, 5); return new Response(request.url + env.A, { status: 201, headers: { 'X-B': request.headers.get('x-a') } }); } } })`);
-      const lambda = run(`({ handler: (event) => ({ statusCode: 202, headers: { a: event.headers['x-a'] }, body: { q: event.queryStringParameters.a, b: event.body.c } }) })`);
-      const later = run(`({ default: async (req) => ({ text: await req.text(), q: req.query.a, h: req.headers['x-a'] }) })`);
-      const spec = { kind: 'module', name: 'handler', env: { A: '1' }, functionName: 'f', memoryMb: 1, responseBytes: 1000 };
-      const incoming = { method: 'POST', url: 'http://localhost:3003/fn/f?a=b', headers: ['X-A', 'v'], body: '{"c":"d"}', query: undefined, clientAddress: '1.2.3.4', invocationId: 'i', reply: 'http', remainingMs: () => 1, waitUntil: () => {}, onCancel: () => {} };
-      const [first, second, third] = [module, lambda, later].map((exports) => guest.resolveHandler(exports, registered, spec));
+      run(
+        `console.log('before'); new URL('http://localhost/?a=1').searchParams; new TextEncoder(); atob(''); new AbortController();`,
+      );
+      const module = run(
+        `({ default: { fetch(request, env, ctx) { console.log(request.method, { seen: request.headers.get('x-a') }); ctx.waitUntil(0); setTimeout(() => { console.log('timer'); }, 5); return new Response(request.url + env.A, { status: 201, headers: { 'X-B': request.headers.get('x-a') } }); } } })`,
+      );
+      const lambda = run(
+        `({ handler: (event) => ({ statusCode: 202, headers: { a: event.headers['x-a'] }, body: { q: event.queryStringParameters.a, b: event.body.c } }) })`,
+      );
+      const later = run(
+        `({ default: async (req) => ({ text: await req.text(), q: req.query.a, h: req.headers['x-a'] }) })`,
+      );
+      const spec = {
+        kind: 'module',
+        name: 'handler',
+        env: { A: '1' },
+        functionName: 'f',
+        memoryMb: 1,
+        responseBytes: 1000,
+      };
+      const incoming = {
+        method: 'POST',
+        url: 'http://localhost:3003/fn/f?a=b',
+        headers: ['X-A', 'v'],
+        body: '{"c":"d"}',
+        query: undefined,
+        clientAddress: '1.2.3.4',
+        invocationId: 'i',
+        reply: 'http',
+        remainingMs: () => 1,
+        waitUntil: () => {},
+        onCancel: () => {},
+      };
+      const [first, second, third] = [module, lambda, later].map((exports) =>
+        guest.resolveHandler(exports, registered, spec),
+      );
       run(attack);
 
       const answer = first(incoming);
-      assert.deepEqual([answer.status, answer.headers[0], answer.headers[1], answer.body], [201, 'x-b', 'v', 'http://localhost:3003/fn/f?a=b1']);
+      assert.deepEqual(
+        [answer.status, answer.headers[0], answer.headers[1], answer.body],
+        [201, 'x-b', 'v', 'http://localhost:3003/fn/f?a=b1'],
+      );
       const event = second(incoming);
       assert.deepEqual([event.status, event.headers[1], event.body], [202, 'v', '{"q":"b","b":"d"}']);
       const value = await third(incoming);
       assert.equal(value.body, '{"text":"{\\"c\\":\\"d\\"}","q":"b","h":"v"}');
       for (const id of timers.keys()) controls.fireTimer(id);
-      assert.deepEqual(lines.map(({ message }) => message), ['before', `POST { seen: 'v' }`, 'timer']);
+      assert.deepEqual(
+        lines.map(({ message }) => message),
+        ['before', `POST { seen: 'v' }`, 'timer'],
+      );
     });
   }
 
   test('a patched then neither sees nor breaks what the adapter waits for', async () => {
     const { run, guest, registered } = bareContext();
     const exports = run(`({ default: async () => 'value' })`);
-    const handler = guest.resolveHandler(exports, registered, { kind: 'module', name: 'handler', env: {}, functionName: 'f', memoryMb: 1, responseBytes: 1000 });
-    run(`var calls = 0; Promise.prototype.then = function () { calls++; return 'broken'; }; Object.prototype.then = function (resolve) { calls++; resolve('hijacked'); };`);
-    const incoming = { method: 'GET', url: '/', headers: [], body: null, query: undefined, reply: 'http', onCancel: () => {} };
+    const handler = guest.resolveHandler(exports, registered, {
+      kind: 'module',
+      name: 'handler',
+      env: {},
+      functionName: 'f',
+      memoryMb: 1,
+      responseBytes: 1000,
+    });
+    run(
+      `var calls = 0; Promise.prototype.then = function () { calls++; return 'broken'; }; Object.prototype.then = function (resolve) { calls++; resolve('hijacked'); };`,
+    );
+    const incoming = {
+      method: 'GET',
+      url: '/',
+      headers: [],
+      body: null,
+      query: undefined,
+      reply: 'http',
+      onCancel: () => {},
+    };
     const outgoing = handler(incoming);
     // Not awaited here: our own await would look for `then` on the result.
-    const seen = await new Promise<any>((resolve) => {
+    const seen = await new Promise<Foreign>((resolve) => {
       const native = Promise.prototype.then;
-      Reflect.apply(native, outgoing, [(value: any) => resolve([value.status, value.body, 'then' in value])]);
+      Reflect.apply(native, outgoing, [(value: Foreign) => resolve([value.status, value.body, 'then' in value])]);
     });
     assert.deepEqual(plain(seen), [200, '"value"', false]);
     assert.equal(run('calls'), 0);
@@ -66,10 +119,23 @@ suite('after user code has patched the language', () => {
 
   test('private state is out of reach', () => {
     const { run } = bareContext();
-    for (const code of [`new Response('x')`, `new Request('http://a/')`, `new Headers({ a: 1 })`, `new AbortController().signal`, `new URL('http://a/')`, `new Event('a')`, `crypto`]) {
+    for (const code of [
+      `new Response('x')`,
+      `new Request('http://a/')`,
+      `new Headers({ a: 1 })`,
+      `new AbortController().signal`,
+      `new URL('http://a/')`,
+      `new Event('a')`,
+      `crypto`,
+    ]) {
       assert.deepEqual(plain(run(`Reflect.ownKeys(${code}).map(String)`)), [], code);
     }
-    for (const code of [`Headers.prototype.get.call({}, 'a')`, `Response.prototype.text.call({}).catch((e) => { throw e; })`, `Object.getOwnPropertyDescriptor(Response.prototype, 'status').get.call({})`, `AbortController.prototype.abort.call({})`]) {
+    for (const code of [
+      `Headers.prototype.get.call({}, 'a')`,
+      `Response.prototype.text.call({}).catch((e) => { throw e; })`,
+      `Object.getOwnPropertyDescriptor(Response.prototype, 'status').get.call({})`,
+      `AbortController.prototype.abort.call({})`,
+    ]) {
       assert.throws(() => run(code), { name: 'TypeError' }, code);
     }
   });

@@ -2,7 +2,19 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { bareContext } from './bare.ts';
 
-const PARTS = ['href', 'origin', 'protocol', 'username', 'password', 'host', 'hostname', 'port', 'pathname', 'search', 'hash'] as const;
+const PARTS = [
+  'href',
+  'origin',
+  'protocol',
+  'username',
+  'password',
+  'host',
+  'hostname',
+  'port',
+  'pathname',
+  'search',
+  'hash',
+] as const;
 type Part = (typeof PARTS)[number];
 
 suite('URL', () => {
@@ -77,7 +89,41 @@ suite('URL', () => {
   }
 
   test('a URL made of random pieces has the parts that Node finds', () => {
-    const pieces = ['http://', 'https://', 'a', 'b.c', '.', '..', '/', '//', '%2e', '%', '?', '#', ':', '80', '443', '8080', '@', "'", '-', '_', '1', '0x1', '127.0.0.1', 'xn--a', ' ', '|', '&', '=', '+', '~', '*', 'é', '\t'];
+    const pieces = [
+      'http://',
+      'https://',
+      'a',
+      'b.c',
+      '.',
+      '..',
+      '/',
+      '//',
+      '%2e',
+      '%',
+      '?',
+      '#',
+      ':',
+      '80',
+      '443',
+      '8080',
+      '@',
+      "'",
+      '-',
+      '_',
+      '1',
+      '0x1',
+      '127.0.0.1',
+      'xn--a',
+      ' ',
+      '|',
+      '&',
+      '=',
+      '+',
+      '~',
+      '*',
+      'é',
+      '\t',
+    ];
     let seed = 42;
     const random = (n: number): number => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) % n;
     for (let i = 0; i < 20_000; i++) {
@@ -90,24 +136,44 @@ suite('URL', () => {
   });
 
   test('every setter does what Node’s does', () => {
-    const set = run(`(text, part, value) => { const url = new URL(text); const params = url.searchParams; url[part] = value; return url.href + ' ' + params + ' ' + url.searchParams; }`);
+    const set = run(
+      `(text, part, value) => { const url = new URL(text); const params = url.searchParams; url[part] = value; return url.href + ' ' + params + ' ' + url.searchParams; }`,
+    );
     for (const text of ['http://localhost:3003/a?b=1', 'https://u:p@example.com/a?b#c', 'mailto:x', 'file:///a']) {
-      for (const part of PARTS.filter((name) => name !== 'origin' && name !== 'href') as Exclude<Part, 'origin' | 'href'>[]) {
+      for (const part of PARTS.filter((name) => name !== 'origin' && name !== 'href') as Exclude<
+        Part,
+        'origin' | 'href'
+      >[]) {
         for (const value of ['', 'x', 'http', 'https:', '8080', 'host:81', '/p/../q', '?a=b c', '#f g', 'ü', '%zz']) {
           const url = new URL(text);
           const params = url.searchParams;
           url[part] = value;
-          assert.equal(set(text, part, value), `${url.href} ${params} ${url.searchParams}`, `${text} ${part} = ${value}`);
+          assert.equal(
+            set(text, part, value),
+            `${url.href} ${params} ${url.searchParams}`,
+            `${text} ${part} = ${value}`,
+          );
         }
       }
     }
     assert.throws(() => run(`new URL('http://a/').href = 'x'`), { name: 'TypeError' });
-    assert.equal(run(`var u3 = new URL('http://a/?x=1'); var p3 = u3.searchParams; u3.href = 'http://b/?y=2'; p3.toString()`), 'y=2');
+    assert.equal(
+      run(`var u3 = new URL('http://a/?x=1'); var p3 = u3.searchParams; u3.href = 'http://b/?y=2'; p3.toString()`),
+      'y=2',
+    );
   });
 
   test('changing the parameters changes the URL', () => {
-    assert.equal(run(`var u1 = new URL('http://localhost/a?x=1&y=2'); u1.searchParams.set('x', 'a b'); u1.searchParams.delete('y'); u1.searchParams.append('z', '&'); u1.href`), 'http://localhost/a?x=a+b&z=%26');
-    assert.equal(run(`var u2 = new URL('http://localhost/a?x=1'); u2.searchParams.delete('x'); u2.href`), 'http://localhost/a');
+    assert.equal(
+      run(
+        `var u1 = new URL('http://localhost/a?x=1&y=2'); u1.searchParams.set('x', 'a b'); u1.searchParams.delete('y'); u1.searchParams.append('z', '&'); u1.href`,
+      ),
+      'http://localhost/a?x=a+b&z=%26',
+    );
+    assert.equal(
+      run(`var u2 = new URL('http://localhost/a?x=1'); u2.searchParams.delete('x'); u2.href`),
+      'http://localhost/a',
+    );
   });
 
   test('parse and canParse answer without throwing', () => {
@@ -121,7 +187,13 @@ suite('URL', () => {
     for (const [code, init] of [
       [`'?a=1&b=%C3%A4+x&&c'`, '?a=1&b=%C3%A4+x&&c'],
       [`'a=%ff&b=100%'`, 'a=%ff&b=100%'],
-      [`[['a', 1], ['b', "it's (!) ~*-._"]]`, [['a', '1'], ['b', "it's (!) ~*-._"]]],
+      [
+        `[['a', 1], ['b', "it's (!) ~*-._"]]`,
+        [
+          ['a', '1'],
+          ['b', "it's (!) ~*-._"],
+        ],
+      ],
       [`{ a: 1, b: 'x y' }`, { a: '1', b: 'x y' }],
       [`new URLSearchParams('q=1')`, 'q=1'],
       [`undefined`, ''],
@@ -135,7 +207,10 @@ suite('URL', () => {
 
   test('parameters answer as the standard says', () => {
     run(`var p = new URLSearchParams('b=2&a=1&b=3')`);
-    assert.equal(run(`[p.get('b'), p.get('x'), p.getAll('b'), p.has('b', '3'), p.has('b', '9'), p.size].join('|')`), '2||2,3|true|false|3');
+    assert.equal(
+      run(`[p.get('b'), p.get('x'), p.getAll('b'), p.has('b', '3'), p.has('b', '9'), p.size].join('|')`),
+      '2||2,3|true|false|3',
+    );
     assert.equal(run(`p.sort(); [...p].join(';') + [...p.keys()] + [...p.values()]`), 'a,1;b,2;b,3a,b,b1,2,3');
     assert.equal(run(`p.delete('b', '2'); p.set('a', 9); p.toString()`), 'a=9&b=3');
   });
