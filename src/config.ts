@@ -200,7 +200,7 @@ const ENV_SETTINGS = {
   functionTimeoutMs: {
     name: 'FUNCTION_TIMEOUT_SECONDS',
     fallback: '30',
-    meaning: 'How long one invocation may take, unless the function says less',
+    meaning: 'How long one invocation may take, unless its function says otherwise; at most 300',
     expected: 'from 1 to 300 seconds (a function holds memory and its caller’s connection for as long as it runs)',
     parse: (text) =>
       /^\d+(\.\d{1,3})?$/.test(text) && within(Number(text), 1, 300) ? Math.round(Number(text) * 1000) : undefined,

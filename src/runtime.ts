@@ -15,6 +15,7 @@ import { createControlApp } from './control/app.ts';
 import { Deployer } from './control/deployer.ts';
 import type { Executions } from './core/execution.ts';
 import { Fault } from './core/faults.ts';
+import { MAX_TIMEOUT_MS } from './core/limits.ts';
 import { InvocationIds } from './core/invocation-ids.ts';
 import { TIER_NAMES, type Tier, type TierName, type TierProbe } from './core/tier.ts';
 import { createGateway, createHttpServer, listen, stopListening, type OnRequest } from './gateway/gateway.ts';
@@ -167,7 +168,6 @@ async function serve(parts: Parts): Promise<RunningServer> {
     logs,
     report: (error) => output.line(`[cordon] ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
   });
-  const maxTimeoutMs = config.functionTimeoutMs;
   const gateway = createGateway({
     functions: { routes, origins, invoker: supervisor, logs, nextId: () => ids.next(), onRequest },
     execute: {
@@ -181,10 +181,10 @@ async function serve(parts: Parts): Promise<RunningServer> {
     },
     origins,
     control: config.adminPort === null ? control : null,
-    maxTimeoutMs,
+    maxTimeoutMs: MAX_TIMEOUT_MS,
   });
   const address = await listen(gateway, config.port, config.host);
-  const adminServer = config.adminPort === null ? null : createHttpServer(control, maxTimeoutMs);
+  const adminServer = config.adminPort === null ? null : createHttpServer(control, MAX_TIMEOUT_MS);
   const adminAddress = adminServer === null ? address : await listen(adminServer, config.adminPort as number, config.host);
   let closing: Promise<void> | null = null;
 
@@ -218,7 +218,7 @@ function requestLog(output: Output, wanted: boolean): OnRequest {
 /** The rest of the ladder, so that nobody wonders. */
 function missingTiers(present: readonly TierStatus[]): TierStatus[] {
   const missing = TIER_NAMES.filter((name) => !present.some((tier) => tier.name === name));
-  return missing.map((name) => ({ name, probe: { works: false, reason: 'this version of Cordon does not have it yet', cure: 'Use the tier isolate' } }));
+  return missing.map((name) => ({ name, probe: { works: false, reason: 'this version of Cordon does not have it yet', cure: 'Use isolate' } }));
 }
 
 function requireBuilder(builder: Builder | null): Builder {

@@ -20,6 +20,9 @@ export interface TimedReply {
   readonly totalMs: number;
 }
 
+/** Characters of a reply that an error shows. */
+const MAX_SHOWN = 500;
+
 export class Client {
   readonly #url: string;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -41,7 +44,7 @@ export class Client {
     const received = await text(response);
     const totalMs = performance.now() - startedMs;
     const { statusCode = 0 } = response;
-    if (statusCode < 200 || statusCode > 299) throw new Error(`${method} ${path}: ${statusCode} ${received}`);
+    if (statusCode < 200 || statusCode > 299) throw new Error(`${method} ${path}: ${statusCode} ${received.slice(0, MAX_SHOWN)}`);
     return { body: received, firstByteMs, totalMs };
   }
 

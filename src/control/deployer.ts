@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import type { Deployment, FunctionRecord, NewVersion, SourceFiles } from '../core/deployment.ts';
 import { Fault } from '../core/faults.ts';
 import { requireName, type Artifact, type CordonKind, type FunctionVersion, type HandlerKind } from '../core/function.ts';
-import { DEFAULT_LIMITS, requireWithin } from '../core/limits.ts';
+import { DEFAULT_LIMITS, MAX_TIMEOUT_MS, requireWithin } from '../core/limits.ts';
 import type { TierName, TierProbe } from '../core/tier.ts';
 
 export interface DeployerOptions {
@@ -48,7 +48,6 @@ const CONCURRENCY = 64;
 const LOG_BYTES = 256 * 1024;
 const MIN_TIMEOUT_MS = 100;
 const MIN_MEMORY_MB = 16;
-const MAX_TIMEOUT_MS = 300_000;
 const MAX_ENV_BYTES = 128 * 1024;
 
 export class Deployer {

@@ -32,6 +32,9 @@ export const DEFAULT_LIMITS = {
 /** Bounds of `POST /execute` (seed 001). */
 export const EXECUTE_BOUNDS: LimitBounds = { timeoutMs: [1_000, 30_000], memoryMb: [64, 512] };
 
+/** No function may ask for more, whatever the operator's default is (seed 003). */
+export const MAX_TIMEOUT_MS = 300_000;
+
 export const MB: number = 1024 * 1024;
 
 export function requireWithin(name: string, value: number, [min, max]: readonly [number, number], unit: string): number {

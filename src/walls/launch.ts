@@ -27,6 +27,8 @@ export const NOTICE_DESCRIPTOR = 4;
 const GATE_DESCRIPTOR = 5;
 /** Between the launcher's start and node's; a machine that needs longer has other troubles. */
 const LAUNCH_DEADLINE_MS = 10_000;
+/** For what a launcher that has ended said; another process may hold the stream open. */
+const LAST_WORDS_MS = 1_000;
 const SHELL_SIGNAL_BASE = 128;
 
 export interface Launch {
@@ -44,14 +46,10 @@ export async function launch({ uids, argv, findInit }: Launch): Promise<WalledPr
   const release = (): void => {
     if (uid !== null) uids?.release(uid);
   };
-  let child: ChildProcess;
-  try {
-    child = spawnLauncher(argv(uid));
-    await once(child, 'spawn');
-  } catch (error) {
+  const child = await spawnLauncher(() => argv(uid)).catch((error: unknown) => {
     release();
     throw error;
-  }
+  });
   const message = overhear(child.stderr as Readable);
   const ended = untilEnded(child);
   const members: ProcessIdentity[] = [];
@@ -63,9 +61,9 @@ export async function launch({ uids, argv, findInit }: Launch): Promise<WalledPr
   });
   const node = await findNode(child, findInit, ended, members);
   if (node === null) {
-    child.kill('SIGKILL');
+    killLauncher(child);
     await gone;
-    throw new Error((await message.whole) || 'It ended without a word');
+    throw new Error((await message.whole()) || 'It ended without a word');
   }
   openGate(child);
   message.giveBack();
@@ -79,8 +77,9 @@ export const endingWithHost = (): readonly string[] => [requireTool('setpriv'), 
 export const withoutCoreDumps = (): readonly string[] => [requireTool('sh'), '-c', 'ulimit -c 0; exec "$@"', 'sh'];
 
 /**
- * In the namespaces, from their root to node: wait for the host, enter the guest's root, give up every privilege, forget the environment.
- * A seccomp filter for node belongs after the loss of privileges. `uid` is null where the host is an ordinary user.
+ * In the namespaces, from their root to node: wait for the host, enter the guest's root, give up every privilege, forget
+ * the environment. A seccomp filter for node belongs after the loss of privileges. `uid` is null where the host is an
+ * ordinary user.
  */
 export function intoGuest(command: WalledCommand, uid: number | null): readonly string[] {
   const wait = [requireTool('sh'), '-c', WAIT_FOR_HOST, 'sh'];
@@ -97,7 +96,11 @@ export function intoGuest(command: WalledCommand, uid: number | null): readonly 
  * Each of host, launcher and init has to ask the kernel to die with the one before it, and one that is late with that
  * would be left behind. The host opens the gate when all of them are there; if it is gone, the gate ends instead.
  */
-const WAIT_FOR_HOST = `read -r _ <&${GATE_DESCRIPTOR} || exit 1; exec ${NOTICE_DESCRIPTOR}>&- ${GATE_DESCRIPTOR}<&-; exec "$@"`;
+const WAIT_FOR_HOST = `
+read -r _ <&${GATE_DESCRIPTOR} || exit 1
+exec ${NOTICE_DESCRIPTOR}>&- ${GATE_DESCRIPTOR}<&-
+exec "$@"
+`;
 
 /**
  * Init has the same host uid then, and a process may trace another of its uid: but not one of the user namespace around
@@ -120,14 +123,17 @@ function environmentOf({ env }: WalledCommand): readonly string[] {
   });
 }
 
-function spawnLauncher([file = '', ...args]: readonly string[]): ChildProcess {
-  return spawn(file, args, {
+async function spawnLauncher(argv: () => readonly string[]): Promise<ChildProcess> {
+  const [file = '', ...args] = argv();
+  const child = spawn(file, args, {
     env: {},
     cwd: '/',
     // A group of its own, so that Ctrl-C reaches the host only, which then ends its children in order.
     detached: true,
     stdio: closedStdio(['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe']),
   });
+  await once(child, 'spawn');
+  return child;
 }
 
 /** Fills `members` with what has to be killed and waited for. */
@@ -140,6 +146,7 @@ async function findNode(
   const launcher = child.pid === undefined ? null : identify(child.pid);
   if (launcher === null) return null;
   const notice = child.stdio[NOTICE_DESCRIPTOR] as Readable;
+  notice.on('error', () => undefined);
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), LAUNCH_DEADLINE_MS);
   void ended.then(() => stop.abort());
@@ -176,13 +183,22 @@ function walledProcess(
     stderr: child.stderr as Readable,
     exited,
     async kill() {
-      killed ||= child.exitCode === null && child.signalCode === null;
+      killed ||= isRunning(child);
       for (const member of members) killProcess(member);
-      child.kill('SIGKILL');
+      killLauncher(child);
       await exited;
     },
   };
 }
+
+/** With its group, to which init belongs even while it isn't known yet. */
+function killLauncher(child: ChildProcess): void {
+  if (child.pid === undefined || !isRunning(child)) return;
+  process.kill(-child.pid, 'SIGKILL');
+}
+
+/** Until node has seen its end, nobody else can have its pid. */
+const isRunning = (child: ChildProcess): boolean => child.exitCode === null && child.signalCode === null;
 
 interface Exit {
   readonly code: number | null;
@@ -220,18 +236,23 @@ export async function readNotice(notice: Readable, last: string, signal: AbortSi
  * Listens to a stream that may have to be handed on unread. It must be listened to at once: what nobody listens to,
  * node throws away when the child ends.
  */
-function overhear(stream: Readable): { readonly whole: Promise<string>; giveBack(): void } {
+function overhear(stream: Readable): { whole(): Promise<string>; giveBack(): void } {
   const chunks: Buffer[] = [];
   const keep = (chunk: Buffer): void => void chunks.push(chunk);
   stream.on('data', keep);
-  const { promise: whole, resolve } = Promise.withResolvers<string>();
-  stream.once('close', () => resolve(Buffer.concat(chunks).toString().trim()));
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
+  stream.once('close', resolve);
   return {
-    whole,
+    async whole() {
+      const timer = setTimeout(() => stream.destroy(), LAST_WORDS_MS);
+      await closed;
+      clearTimeout(timer);
+      return Buffer.concat(chunks).toString().trim();
+    },
     giveBack() {
       stream.off('data', keep);
       stream.pause();
-      if (chunks.length > 0) stream.unshift(Buffer.concat(chunks.splice(0)));
+      if (chunks.length > 0) stream.unshift(Buffer.concat(chunks));
     },
   };
 }

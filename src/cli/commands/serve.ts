@@ -72,16 +72,23 @@ function greeting(server: RunningServer, config: Config, askedOpen: boolean): st
   const lines = [
     `Cordon answers on ${server.url}`,
     ...(server.adminUrl === server.url ? [] : [`  operator API  ${server.adminUrl}`]),
-    ...server.tiers.map(
-      ({ name, probe }) =>
-        `  tier ${name.padEnd(9)}${probe.works ? `works: ${probe.detail}` : `does not work: ${probe.reason}. ${probe.cure}`}`,
-    ),
+    ...tierLines(server.tiers),
     `  OS wall       ${server.wall}${server.wall === 'none' ? ' (unsafe: only for code that you trust)' : ''}`,
     `  /execute      ${executeLine(config, askedOpen)}`,
     `  admin token   ${tokenLine(server)}`,
     'Try it:  npx cordon deploy functions/hello.ts --name hello && npx cordon invoke hello && npx cordon logs hello',
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** Tiers of which the same is to be said share a line. */
+function tierLines(tiers: RunningServer['tiers']): string[] {
+  const names = new Map<string, string[]>();
+  for (const { name, probe } of tiers) {
+    const line = probe.works ? `works: ${probe.detail}` : `does not work: ${probe.reason}. ${probe.cure}`;
+    names.set(line, [...(names.get(line) ?? []), name]);
+  }
+  return [...names].map(([line, of], index) => `  ${(index === 0 ? 'tiers' : '').padEnd(14)}${of.join(', ')}: ${line}`);
 }
 
 function executeLine(config: Config, askedOpen: boolean): string {

@@ -4,10 +4,11 @@ import { readAll } from '../web/body.ts';
 import { chain } from '../web/engine.ts';
 import * as modules from '../web/modules.ts';
 import {
-  dictionary,
+  hasOwn,
   isArrayBuffer,
   parse,
   put,
+  rename,
   toBase64,
   toLowerCase,
   toText,
@@ -61,15 +62,13 @@ export function eventOf(incoming: Incoming, { value, isBase64 }: Data): object {
 }
 
 /** Host and Content-Length are the transport's. */
-function plainHeaders(list: readonly string[]): object {
-  const values = dictionary<string>();
-  const headers = {};
+function plainHeaders(list: readonly string[]): Record<string, string> {
+  const headers: Record<string, string> = {};
   for (let i = 0; i < list.length; i += 2) {
     const name = toLowerCase(list[i] as string);
-    if (name === 'host' || name === 'content-length') continue;
-    const before = values[name];
     const value = list[i + 1] as string;
-    put(headers, name, (values[name] = before === undefined ? value : `${before}, ${value}`));
+    if (name === 'host' || name === 'content-length') continue;
+    put(headers, name, hasOwn(headers, name) ? `${headers[name]}, ${value}` : value);
   }
   return headers;
 }
@@ -108,6 +107,8 @@ export class InvocationContext {
     return this.#incoming.invocationId;
   }
 }
+
+rename(InvocationContext, 'ExecutionContext');
 
 /** `ctx` of a script body. */
 export function scriptContextOf(incoming: Incoming, data: unknown, env: object): object {

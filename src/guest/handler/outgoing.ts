@@ -1,7 +1,6 @@
 /** What a handler returned, as the response that goes out. */
 
-import type { BodyContent } from '../web/body.ts';
-import { contentTypeOf, extractContent, isStream } from '../web/body.ts';
+import { contentTypeOf, extractContent, isStream, type BodyContent } from '../web/body.ts';
 import { Headers, isHeaders, listOf } from '../web/headers.ts';
 import {
   bytesOf,
@@ -14,7 +13,7 @@ import {
   stringSlice,
   toText,
 } from '../web/primordials.ts';
-import { isResponse, partsOf, type Response, type ResponseParts } from '../web/response.ts';
+import { isResponse, partsOf, ResponseParts, type Response } from '../web/response.ts';
 import { AdapterFault, badResponse } from './adapter-fault.ts';
 import type { Outgoing } from './incoming.ts';
 
@@ -98,28 +97,23 @@ export function guarded<T>(read: () => T): T {
 }
 
 const jsonReply = (value: unknown): Outgoing =>
-  new OutgoingReply(200, ['content-type', 'application/json'], jsonOf(value));
-
-/** A class without a prototype of its own above it: `Object.prototype.then` must not make a promise of an outcome. */
-export class OutgoingReply implements Outgoing {
-  readonly status: number;
-  readonly headers: string[];
-  readonly body: BodyContent;
-
-  constructor(status: number, headers: string[], body: BodyContent) {
-    this.status = status;
-    this.headers = headers;
-    this.body = body;
-  }
-}
-Object.setPrototypeOf(OutgoingReply.prototype, null);
+  new ResponseParts(200, ['content-type', 'application/json'], jsonOf(value));
 
 function outgoingOfReply(reply: Reply): Outgoing {
-  const headers = headersOfReply(reply);
   const { content, type } = contentOfReply(reply);
-  if (type !== null && !headers.has('content-type')) headers.set('content-type', type);
   const hasNoBody = reply.statusCode === 204 || reply.statusCode === 205 || reply.statusCode === 304;
-  return new OutgoingReply(reply.statusCode, listOf(headers), hasNoBody ? null : content);
+  return new ResponseParts(reply.statusCode, listOfReply(reply, type), hasNoBody ? null : content);
+}
+
+/** The headers of a reply, with the content type of its body where it names none itself. */
+function listOfReply(reply: Reply, type: string | null): string[] {
+  const { headers, multiValueHeaders, cookies } = reply;
+  if (headers === undefined && multiValueHeaders === undefined && cookies === undefined) {
+    return type === null ? [] : ['content-type', type];
+  }
+  const all = headersOfReply(reply);
+  if (type !== null && !all.has('content-type')) all.set('content-type', type);
+  return listOf(all);
 }
 
 function contentOfReply({ body, isBase64Encoded }: Reply): { content: BodyContent; type: string | null } {

@@ -21,7 +21,7 @@ export function requestOf(incoming: Incoming): Request {
 export const sentRequestOf = (incoming: Incoming): SentRequest => new SentRequest(incoming);
 
 /** Bytes instead of a buffer; an empty text is no body, but for methods that have one. */
-export function contentOf(incoming: Incoming): BodyContent {
+function contentOf(incoming: Incoming): BodyContent {
   const { body, method } = incoming;
   if (body === '' && (method === 'GET' || method === 'HEAD')) return null;
   return isArrayBuffer(body) ? new Uint8Array(body) : (body as BodyContent);
@@ -77,7 +77,8 @@ class SentRequest extends Request {
   }
 }
 
-export type { SentRequest };
+// Whoever asks for its class is told the one that they know.
+hide(SentRequest.prototype, 'constructor', Request);
 
 /** Names that mean something on the object already; and `__proto__` would not become a property. */
 const TAKEN = dictionary<true>();

@@ -5,10 +5,10 @@ import { chain } from '../web/engine.ts';
 import { Headers, isHeaders } from '../web/headers.ts';
 import * as modules from '../web/modules.ts';
 import { bytesOf, isArray, isObject, keysOf, put, stringify, toBase64 } from '../web/primordials.ts';
-import { isResponse } from '../web/response.ts';
+import { isResponse, ResponseParts } from '../web/response.ts';
 import { AdapterFault } from './adapter-fault.ts';
 import type { Outgoing } from './incoming.ts';
-import { guarded, jsonOf, OutgoingReply, replyOf, responseParts, type Reply } from './outgoing.ts';
+import { guarded, jsonOf, replyOf, responseParts, type Reply } from './outgoing.ts';
 
 /** Throws an AdapterFault, as `outgoingOf` does, or rejects with one if a stream must be read first. */
 export function valueReplyOf(value: unknown, maxBytes: number): Outgoing | Promise<Outgoing> {
@@ -33,7 +33,7 @@ interface Text {
 }
 
 function envelope(status: number, headers: string, { json, isBase64 }: Text): Outgoing {
-  return new OutgoingReply(
+  return new ResponseParts(
     200,
     [],
     `{"statusCode":${status},"headers":${headers},"body":${json}${isBase64 ? ',"isBase64Encoded":true' : ''}}`,

@@ -46,14 +46,37 @@ export const keysOf: (value: object) => string[] = Object.keys;
 
 const defineProperty = Object.defineProperty as (target: object, key: PropertyKey, descriptor: object) => object;
 
+/**
+ * A descriptor that inherits from nothing: `Object.prototype.get` would turn another into an accessor's. One of each
+ * kind is used over and over, since properties are defined on the hot path.
+ */
+class Descriptor {
+  value: unknown = undefined;
+  readonly writable = true;
+  readonly enumerable: boolean;
+  readonly configurable = true;
+
+  constructor(enumerable: boolean) {
+    this.enumerable = enumerable;
+  }
+}
+Object.setPrototypeOf(Descriptor.prototype, null);
+
+const shown = new Descriptor(true);
+const hidden = new Descriptor(false);
+
 /** A data property like one made by assignment or an object literal, whatever setters and prototypes say. */
 export function put(target: object, key: PropertyKey, value: unknown): void {
-  defineProperty(target, key, { __proto__: null, value, writable: true, enumerable: true, configurable: true });
+  shown.value = value;
+  defineProperty(target, key, shown);
+  shown.value = undefined;
 }
 
 /** A data property like a method's: not enumerable. */
 export function hide(target: object, key: PropertyKey, value: unknown): void {
-  defineProperty(target, key, { __proto__: null, value, writable: true, enumerable: false, configurable: true });
+  hidden.value = value;
+  defineProperty(target, key, hidden);
+  hidden.value = undefined;
 }
 
 /** Gives a function another name. */

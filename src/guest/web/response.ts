@@ -12,12 +12,23 @@ interface ResponseInit {
   readonly headers?: unknown;
 }
 
-/** A response, less its methods: what goes out. `body` is as it was given, not read. */
-export interface ResponseParts {
+/**
+ * A response, less its methods: what goes out, the body as it was given and not read. It inherits from nothing, since
+ * a promise that is fulfilled with an object looks for `then` on `Object.prototype` too.
+ */
+export class ResponseParts {
   readonly status: number;
+  /** Name, value, name, value … */
   readonly headers: string[];
   readonly body: BodyContent;
+
+  constructor(status: number, headers: string[], body: BodyContent) {
+    this.status = status;
+    this.headers = headers;
+    this.body = body;
+  }
 }
+Object.setPrototypeOf(ResponseParts.prototype, null);
 
 export let isResponse: (value: unknown) => value is Response;
 /** Throws a TypeError if the body was read. Text and bytes stay readable: one response may answer many requests. */
@@ -41,7 +52,7 @@ export class Response extends Body {
       const type = response.#contentType;
       const headers =
         response.#headers === null ? (type === null ? [] : ['content-type', type]) : listOf(response.#headers);
-      return { status: response.#status, headers, body: contentOf(response) };
+      return new ResponseParts(response.#status, headers, contentOf(response));
     };
     responseOf = (reply, wasRedirected) => {
       const response = new Response();

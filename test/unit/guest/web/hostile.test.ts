@@ -84,38 +84,31 @@ suite('after user code has patched the language', () => {
     });
   }
 
-  test('a patched then neither sees nor breaks what the adapter waits for', async () => {
-    const { run, guest, registered } = bareContext();
-    const exports = run(`({ default: async () => 'value' })`);
-    const handler = guest.resolveHandler(exports, registered, {
-      kind: 'module',
-      name: 'handler',
-      env: {},
-      functionName: 'f',
-      memoryMb: 1,
-      responseBytes: 1000,
+  for (const [value, body] of [
+    [`'value'`, '"value"'],
+    [`new Response('value')`, 'value'],
+    [`({ statusCode: 200, body: 'value' })`, 'value'],
+  ]) {
+    test(`a patched then neither sees nor breaks what becomes of ${value}`, async () => {
+      const { run, guest, registered } = bareContext();
+      const spec = { kind: 'module', name: 'handler', env: {}, functionName: 'f', memoryMb: 1, responseBytes: 1000 };
+      run(`var gate; var opened = new Promise((resolve) => { gate = resolve; })`);
+      const handler = guest.resolveHandler(run(`({ default: () => opened })`), registered, spec);
+      run(`gate(${value})`);
+      run(`var calls = 0;
+        Promise.prototype.then = function () { calls++; return 'broken'; };
+        Object.prototype.then = function (resolve) { calls++; resolve('hijacked'); };`);
+      const incoming = { method: 'GET', url: '/', headers: [], body: null, query: undefined, reply: 'http' };
+      // Not awaited here: our own await would look for `then` on the result.
+      const seen = await new Promise<unknown>((resolve) => {
+        const then = Promise.prototype.then;
+        const show = ({ status, body: sent }: Foreign): void => resolve([status, sent]);
+        Reflect.apply(then, handler(incoming), [show]);
+      });
+      assert.deepEqual(seen, [200, body]);
+      assert.equal(run('calls'), 0);
     });
-    run(
-      `var calls = 0; Promise.prototype.then = function () { calls++; return 'broken'; }; Object.prototype.then = function (resolve) { calls++; resolve('hijacked'); };`,
-    );
-    const incoming = {
-      method: 'GET',
-      url: '/',
-      headers: [],
-      body: null,
-      query: undefined,
-      reply: 'http',
-      onCancel: () => {},
-    };
-    const outgoing = handler(incoming);
-    // Not awaited here: our own await would look for `then` on the result.
-    const seen = await new Promise<Foreign>((resolve) => {
-      const native = Promise.prototype.then;
-      Reflect.apply(native, outgoing, [(value: Foreign) => resolve([value.status, value.body, 'then' in value])]);
-    });
-    assert.deepEqual(plain(seen), [200, '"value"', false]);
-    assert.equal(run('calls'), 0);
-  });
+  }
 
   test('private state is out of reach', () => {
     const { run } = bareContext();
