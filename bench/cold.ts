@@ -20,7 +20,7 @@ const BARE_ISOLATE = fileURLToPath(new URL('peers/bare-isolate.ts', import.meta.
 export const cold: Benchmark = { name: 'cold', summary: 'deployed and never loaded, to the first byte', run };
 
 async function run({ quick, progress }: BenchmarkOptions): Promise<Report> {
-  const count = quick ? 20 : 100;
+  const count = quick ? 15 : 100;
   progress('bare isolates');
   const bareMs = await bareIsolates(count);
   progress(`${count} functions of a tenant that has an executor`);

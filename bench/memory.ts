@@ -7,7 +7,7 @@ import { becameQuiet, executorsOf, rssMb } from './support/processes.ts';
 
 const FEW = 20;
 const MANY = 100;
-const QUICK_MANY = 40;
+const QUICK_MANY = 35;
 const CALLS_EACH = 5;
 const MOST_MB_EACH = 3;
 

@@ -8,7 +8,7 @@ import { becameQuiet, executorsOf, rssMb } from './support/processes.ts';
 import { median } from './support/statistics.ts';
 
 const REQUESTS = 1_000_000;
-const QUICK_REQUESTS = 200_000;
+const QUICK_REQUESTS = 150_000;
 const CONNECTIONS = 32;
 const SLICE_MS = 2_000;
 const SAMPLE_MS = 100;

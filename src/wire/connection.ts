@@ -144,7 +144,8 @@ export class Connection {
 
   #receive(chunk: Buffer): void {
     let at = 0;
-    while (at < chunk.length && !this.#closed) at = this.#partial === null ? this.#parse(chunk, at) : this.#complete(chunk, at);
+    while (at < chunk.length && !this.#closed)
+      at = this.#partial === null ? this.#parse(chunk, at) : this.#complete(chunk, at);
   }
 
   /** Delivers every whole frame from `at` on, keeps what remains, and returns the end of the buffer. */
@@ -159,7 +160,11 @@ export class Connection {
       }
       const end = at + 4 + length;
       if (end > buffer.length) break;
-      this.#options.onFrame(buffer[at + 4] as number, buffer.readUInt32LE(at + 5), buffer.subarray(at + HEADER_BYTES, end));
+      this.#options.onFrame(
+        buffer[at + 4] as number,
+        buffer.readUInt32LE(at + 5),
+        buffer.subarray(at + HEADER_BYTES, end),
+      );
       if (this.#closed) return buffer.length;
       at = end;
     }

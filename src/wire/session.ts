@@ -150,7 +150,8 @@ export class HostSession {
     } catch (error) {
       const culprit = this.#calls.get(stream)?.sandbox.version ?? null;
       // What a frame makes the host do must never end the host: a mistake of ours costs this executor alone.
-      const reason = error instanceof ProtocolError ? error.message : `the host failed on a frame of type ${type}: ${String(error)}`;
+      const reason =
+        error instanceof ProtocolError ? error.message : `the host failed on a frame of type ${type}: ${String(error)}`;
       this.#break(reason, culprit);
     }
   }

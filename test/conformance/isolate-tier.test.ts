@@ -1,26 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createBuilder } from '../../src/builder/builder.ts';
-import { createIsolateTier } from '../../src/tiers/isolate/isolate-tier.ts';
-import { selectWall } from '../../src/walls/select.ts';
-import type { WallName } from '../../src/walls/wall.ts';
+import { startIsolateTier } from '../support/isolate-tier.ts';
 import { testTier } from './tier.ts';
 
-for (const wallName of ['bwrap', 'unshare'] as const satisfies readonly WallName[]) {
-  testTier(`the isolate tier behind ${wallName}`, async () => {
-    const { wall, probes } = await selectWall({ unsafeNoOsSandbox: false, force: wallName, uidRange: { first: 962_000, count: 100 } });
-    if (wall === null) throw new Error(`${wallName} does not work here: ${JSON.stringify(probes)}`);
-    const cacheDir = await mkdtemp(join(tmpdir(), 'cordon-tier-'));
-    const tier = createIsolateTier({ wall, wallProbes: probes, cacheDir });
-    const builder = createBuilder({ wall, cacheDir: join(cacheDir, 'builds'), maxBundleBytes: 10_000_000 });
-    return {
-      tier,
-      build: (code) => builder.build({ files: new Map([['index.ts', Buffer.from(code)]]), entry: 'index.ts', handler: 'module' }),
-      async close() {
-        await Promise.all([builder.close(), tier.close()]);
-        await rm(cacheDir, { recursive: true, force: true });
-      },
-    };
-  });
-}
+for (const wall of ['bwrap', 'unshare'] as const) testTier(`the isolate tier behind ${wall}`, () => startIsolateTier(wall));

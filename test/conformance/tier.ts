@@ -3,16 +3,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Fault } from '../../src/core/faults.ts';
-import type { Artifact, FunctionVersion } from '../../src/core/function.ts';
-import type { Call, Exchange, LogEntry, ResponseSink } from '../../src/core/invocation.ts';
-import { ANONYMOUS } from '../../src/core/principal.ts';
-import type { Executor, Sandbox, Tier } from '../../src/core/tier.ts';
-
-export interface TierUnderTest {
-  readonly tier: Tier;
-  build(code: string): Promise<Artifact>;
-  close(): Promise<void>;
-}
+import type { LogEntry } from '../../src/core/invocation.ts';
+import type { Limits } from '../../src/core/limits.ts';
+import type { Executor } from '../../src/core/tier.ts';
+import { makeVersion } from '../support/calls.ts';
+import type { TierUnderTest } from '../support/isolate-tier.ts';
+import { NOT_BEGUN, OpenSandbox } from '../support/sandbox.ts';
 
 export function testTier(name: string, start: () => Promise<TierUnderTest>): void {
   describe(name, () => {
@@ -35,8 +31,11 @@ export function testTier(name: string, start: () => Promise<TierUnderTest>): voi
       await subject?.close();
     });
 
-    const open = async (code: string, limits: Partial<FunctionVersion['limits']> = {}): Promise<Opened> =>
-      new Opened(executor, versionOf(await subject.build(code), subject.tier.name, limits));
+    let count = 0;
+    const open = async (code: string, limits: Partial<Limits> = {}, where: Executor = executor): Promise<OpenSandbox> => {
+      const artifact = await subject.build(code);
+      return new OpenSandbox(where, makeVersion(`f${++count}`, { artifact, tier: subject.tier.name, env: { GIVEN: 'value' }, limits: { concurrency: 64, memoryMb: 128, ...limits } }));
+    };
 
     test('the probe runs a function for real', async () => {
       assert.deepEqual((await subject.tier.probe()).works, true);
@@ -96,7 +95,7 @@ export function testTier(name: string, start: () => Promise<TierUnderTest>): voi
       await new Promise((resolve) => setTimeout(resolve, 100));
       const behind = opened.call();
       assert.equal((await first).code, 'TIMED_OUT');
-      await assert.rejects(behind, /not begun/);
+      await assert.rejects(behind, new RegExp(NOT_BEGUN));
     });
 
     test('a response streams, and a slow reader holds the function back', async () => {
@@ -104,12 +103,16 @@ export function testTier(name: string, start: () => Promise<TierUnderTest>): voi
         if (request.url.endsWith('count')) return new Response(String(pulled));
         return new Response(new ReadableStream({ pull(c) { if (pulled++ === 200) c.close(); else c.enqueue(new Uint8Array(65536)); } }));
       } }`);
-      const sink = new Recorder({ holdAfterBytes: 65536 });
-      opened.start({}, sink);
-      await sink.held;
+      const sink = opened.start({});
+      sink.wants = false;
+      const { promise: held, resolve } = Promise.withResolvers<void>();
+      sink.onHeard = () => sink.chunks.length > 0 && resolve();
+      await held;
       assert.ok(Number((await opened.call({ url: 'http://localhost/count' })).body) < 40);
-      sink.release();
-      assert.equal((await sink.outcome).bytes, 200 * 65536);
+      sink.wants = true;
+      sink.exchange.resume();
+      await sink.outcome;
+      assert.equal(Buffer.concat(sink.chunks).length, 200 * 65536);
     });
 
     test('a large buffered response arrives whole', async () => {
@@ -123,15 +126,15 @@ export function testTier(name: string, start: () => Promise<TierUnderTest>): voi
         let n = 0; const reader = request.body.getReader();
         for (;;) { const { done, value } = await reader.read(); if (done) return new Response(String(n)); n += value.length; }
       } }`);
-      const sink = new Recorder();
-      opened.start({ method: 'POST', body: 'stream' }, sink);
-      const exchange = sink.exchange as Exchange;
+      const sink = opened.start({ method: 'POST', body: 'stream' });
+      const { exchange } = sink;
       for (let i = 0; i < 50; i++) {
         const { promise, resolve } = Promise.withResolvers<void>();
         if (!exchange.write(new Uint8Array(30_000), resolve)) await promise;
       }
       exchange.endBody();
-      assert.equal((await sink.outcome).body, '1500000');
+      await sink.outcome;
+      assert.equal(sink.text, '1500000');
     });
 
     test('cancelling aborts the signal of the request and frees the slot', async () => {
@@ -139,11 +142,10 @@ export function testTier(name: string, start: () => Promise<TierUnderTest>): voi
         await new Promise((resolve) => request.signal.addEventListener('abort', resolve));
         console.log('aborted');
       } }`);
-      const sink = new Recorder();
-      opened.start({}, sink);
+      const sink = opened.start({});
       const settled = opened.nextSettled();
       const logged = nextLog();
-      (sink.exchange as Exchange).cancel();
+      sink.exchange.cancel();
       assert.equal((await Promise.all([settled, logged]))[1].message, 'aborted');
       assert.equal(opened.sandbox.inFlight, 0);
     });
@@ -165,14 +167,10 @@ export function testTier(name: string, start: () => Promise<TierUnderTest>): voi
     test('interleaved invocations keep their own context over every way to wait', async () => {
       const opened = await open(INTERLEAVED);
       const names = ['a', 'b', 'c', 'd'];
-      const sinks = names.map((name) => {
-        const sink = new Recorder();
-        opened.start({ id: name, url: `http://localhost/${name}` }, sink);
-        return sink;
-      });
+      const sinks = names.map((name) => opened.start({ id: name, url: `http://localhost/${name}` }));
       await Promise.all(sinks.map((sink) => sink.outcome));
       for (const [i, name] of names.entries()) {
-        assert.deepEqual(new Set(sinks[i]?.logs.map((entry) => entry.message.split(' ')[0])), new Set([name]));
+        assert.deepEqual(new Set(sinks[i]?.logs.map((line) => line.split(' ')[0])), new Set([name]));
         assert.equal(sinks[i]?.logs.length, 14);
       }
     });
@@ -189,11 +187,10 @@ export function testTier(name: string, start: () => Promise<TierUnderTest>): voi
 
     test('a log that is too long is cut with a notice', async () => {
       const opened = await open(`export default { fetch() { for (let i = 0; i < 100; i++) console.log('x'.repeat(100)); return new Response(''); } }`, { logBytes: 1000 });
-      const sink = new Recorder();
-      opened.start({}, sink);
+      const sink = opened.start({});
       await sink.outcome;
       assert.ok(sink.logs.length < 15);
-      assert.match(sink.logs.at(-1)?.message ?? '', /dropped/);
+      assert.match(sink.logs.at(-1) ?? '', /dropped/);
     });
 
     test('an executor that is killed fails what it had begun, and says so once', async () => {
@@ -201,7 +198,7 @@ export function testTier(name: string, start: () => Promise<TierUnderTest>): voi
       let exits = 0;
       const { promise: exited, resolve } = Promise.withResolvers<void>();
       lone.listen({ onExit: () => (exits++, resolve()), onBroken: () => undefined, onOverrun: () => undefined, onLog: () => undefined });
-      const opened = new Opened(lone, versionOf(await subject.build('export default { fetch: () => new Promise(() => {}) }'), subject.tier.name, {}));
+      const opened = await open('export default { fetch: () => new Promise(() => {}) }', {}, lone);
       const fault = opened.fault();
       assert.ok((lone.usage()?.rssBytes ?? 0) > 1_000_000);
       await lone.kill('the test says so');
@@ -238,138 +235,3 @@ export default { async fetch(request) {
   await hop();
   return new Response(me);
 } };`;
-
-interface Answer {
-  readonly status: number;
-  readonly headers: readonly string[];
-  readonly body: string;
-  readonly bytes: number;
-}
-
-/** One sandbox, and what happens to it. */
-class Opened {
-  readonly sandbox: Sandbox;
-  #onSettled: (() => void)[] = [];
-
-  constructor(executor: Executor, version: FunctionVersion) {
-    this.sandbox = executor.open(version, {
-      onSettled: () => this.#onSettled.splice(0).forEach((resolve) => resolve()),
-      onNotBegun: (_call, sink) => (sink as Recorder).notBegun(),
-      onGone: () => undefined,
-    });
-  }
-
-  call(call: Partial<Call> = {}): Promise<Answer> {
-    const sink = new Recorder();
-    this.start(call, sink);
-    return sink.outcome;
-  }
-
-  async fault(call: Partial<Call> = {}): Promise<Fault> {
-    return this.call(call).then(
-      () => assert.fail('it was to fail'),
-      (fault: Fault) => fault,
-    );
-  }
-
-  start(call: Partial<Call>, sink: Recorder): void {
-    this.sandbox.invoke(
-      { id: 'test', cause: 'http', principal: ANONYMOUS, method: 'GET', url: 'http://localhost/', headers: [], clientAddress: '127.0.0.1', body: null, reply: 'http', attempts: 0, ...call },
-      sink,
-    );
-  }
-
-  nextSettled(): Promise<void> {
-    return new Promise((resolve) => this.#onSettled.push(resolve));
-  }
-}
-
-class Recorder implements ResponseSink {
-  readonly outcome: Promise<Answer>;
-  readonly held: Promise<void>;
-  readonly logs: LogEntry[] = [];
-  exchange: Exchange | null = null;
-  readonly #holdAfterBytes: number;
-  #resolve!: (answer: Answer) => void;
-  #reject!: (error: unknown) => void;
-  #hold!: () => void;
-  #released = false;
-  #status = 0;
-  #headers: readonly string[] = [];
-  #chunks: Uint8Array[] = [];
-  #bytes = 0;
-
-  constructor({ holdAfterBytes = Infinity } = {}) {
-    this.#holdAfterBytes = holdAfterBytes;
-    this.outcome = new Promise((resolve, reject) => ([this.#resolve, this.#reject] = [resolve, reject]));
-    this.outcome.catch(() => undefined);
-    this.held = new Promise((resolve) => (this.#hold = resolve));
-  }
-
-  attach(exchange: Exchange): void {
-    this.exchange = exchange;
-  }
-
-  complete(status: number, headers: readonly string[], body: Uint8Array): void {
-    this.head(status, headers);
-    this.data(body);
-    this.end();
-  }
-
-  head(status: number, headers: readonly string[]): void {
-    this.#status = status;
-    this.#headers = headers;
-  }
-
-  data(chunk: Uint8Array): boolean {
-    this.#chunks.push(chunk);
-    this.#bytes += chunk.length;
-    if (this.#released || this.#bytes < this.#holdAfterBytes) return true;
-    this.#hold();
-    return false;
-  }
-
-  end(): void {
-    this.#resolve({ status: this.#status, headers: this.#headers, body: Buffer.concat(this.#chunks).toString(), bytes: this.#bytes });
-  }
-
-  fail(fault: Fault): void {
-    this.#reject(fault);
-  }
-
-  log(entry: LogEntry): void {
-    this.logs.push(entry);
-  }
-
-  notBegun(): void {
-    this.#reject(new Error('not begun'));
-  }
-
-  release(): void {
-    this.#released = true;
-    this.exchange?.resume();
-  }
-}
-
-let count = 0;
-
-function versionOf(artifact: Artifact, tier: FunctionVersion['tier'], limits: Partial<FunctionVersion['limits']>): FunctionVersion {
-  const name = `f${++count}`;
-  return {
-    key: `test/${name}@1`,
-    tenant: 'test',
-    name,
-    number: 1,
-    hash: name,
-    tier,
-    cordon: 'tenant',
-    handler: 'module',
-    handlerName: 'handler',
-    limits: { timeoutMs: 10_000, memoryMb: 128, requestBytes: 1e6, responseBytes: 1e7, logBytes: 1e5, concurrency: 64, ...limits },
-    env: { GIVEN: 'value' },
-    requestBody: 'buffer',
-    passAuthorization: false,
-    ephemeral: false,
-    artifact,
-  };
-}

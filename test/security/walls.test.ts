@@ -16,7 +16,7 @@ import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { identify, untilGone } from '../../src/walls/process-tree.ts';
 import { WALL_NAMES } from '../../src/walls/wall.ts';
-import { answerOf, ask, startGuest, UID_RANGE, wallNamed, writeFixture } from '../unit/walls/guest.ts';
+import { answerOf, ask, FOLDER_VARIABLE, startGuest, UID_RANGE, wallNamed, writeFixture } from '../unit/walls/guest.ts';
 
 /** EPERM, EACCES, EROFS; EINVAL for an id that the namespace doesn't know. */
 const REFUSALS: readonly number[] = [1, 13, 30, 22];
@@ -302,7 +302,7 @@ test('an ordinary user’s walls refuse the same attacks', { skip: !AS_ROOT && '
     t.skip(`an ordinary user can’t run ${process.execPath}`);
     return;
   }
-  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const { NODE_TEST_CONTEXT: _, [FOLDER_VARIABLE]: __, ...env } = process.env;
   const child = spawn('setpriv', [...asUser, process.execPath, '--test', '--test-reporter=tap', import.meta.filename], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...env, HOME: '/nonexistent' },

@@ -6,7 +6,10 @@ import type { Call, Exchange, LogEntry, ResponseSink } from '../../src/core/invo
 import type { Limits } from '../../src/core/limits.ts';
 import { ANONYMOUS } from '../../src/core/principal.ts';
 
-export function makeVersion(name: string, options: Partial<Omit<FunctionVersion, 'limits'>> & { limits?: Partial<Limits> } = {}): FunctionVersion {
+export function makeVersion(
+  name: string,
+  options: Partial<Omit<FunctionVersion, 'limits'>> & { limits?: Partial<Limits> } = {},
+): FunctionVersion {
   const { limits, tenant = 'acme', ...rest } = options;
   return {
     key: `${tenant}/${name}@1`,
@@ -18,7 +21,15 @@ export function makeVersion(name: string, options: Partial<Omit<FunctionVersion,
     cordon: 'tenant',
     handler: 'module',
     handlerName: 'handler',
-    limits: { timeoutMs: 30_000, memoryMb: 64, requestBytes: 1e6, responseBytes: 1e7, logBytes: 1e5, concurrency: 1, ...limits },
+    limits: {
+      timeoutMs: 30_000,
+      memoryMb: 64,
+      requestBytes: 1e6,
+      responseBytes: 1e7,
+      logBytes: 1e5,
+      concurrency: 1,
+      ...limits,
+    },
     env: {},
     requestBody: 'buffer',
     passAuthorization: false,

@@ -84,7 +84,12 @@ export class FarEnd {
     this.raw(frame(type, stream, payload));
   }
 
-  meta(type: number, stream: number, meta: HeadMeta | FaultMeta | LogMeta | string, body: Uint8Array | string = ''): void {
+  meta(
+    type: number,
+    stream: number,
+    meta: HeadMeta | FaultMeta | LogMeta | string,
+    body: Uint8Array | string = '',
+  ): void {
     this.send(type, stream, metaPayload(typeof meta === 'string' ? meta : JSON.stringify(meta), body));
   }
 
@@ -107,7 +112,11 @@ export class FarEnd {
     while (this.#bytes.length >= 9) {
       const end = 4 + this.#bytes.readUInt32LE(0);
       if (this.#bytes.length < end) break;
-      this.frames.push({ type: this.#bytes[4] as number, stream: this.#bytes.readUInt32LE(5), payload: this.#bytes.subarray(9, end) });
+      this.frames.push({
+        type: this.#bytes[4] as number,
+        stream: this.#bytes.readUInt32LE(5),
+        payload: this.#bytes.subarray(9, end),
+      });
       if (this.#bytes[4] === FrameType.PING) this.#pong();
       this.#bytes = this.#bytes.subarray(end);
     }

@@ -6,7 +6,17 @@
 import { Fault } from '../../src/core/faults.ts';
 import type { FunctionVersion } from '../../src/core/function.ts';
 import type { Call, Exchange, LogEntry, ResponseSink } from '../../src/core/invocation.ts';
-import type { Executor, ExecutorEvents, ExecutorUsage, Sandbox, SandboxEvents, Tier, TierName, TierProbe, TierTraits } from '../../src/core/tier.ts';
+import type {
+  Executor,
+  ExecutorEvents,
+  ExecutorUsage,
+  Sandbox,
+  SandboxEvents,
+  Tier,
+  TierName,
+  TierProbe,
+  TierTraits,
+} from '../../src/core/tier.ts';
 
 const MB = 1024 * 1024;
 
@@ -131,7 +141,10 @@ export class MemoryExecutor implements Executor {
   }
 
   async kill(reason: string, cause?: Fault): Promise<void> {
-    this.#lose(reason, cause ?? new Fault('SANDBOX_RECYCLED', 'The executor of this sandbox was ended under this request'));
+    this.#lose(
+      reason,
+      cause ?? new Fault('SANDBOX_RECYCLED', 'The executor of this sandbox was ended under this request'),
+    );
     await new Promise((resolve) => setImmediate(resolve));
     this.#exit();
   }
@@ -204,7 +217,8 @@ export class MemorySandbox implements Sandbox {
     if (at < 0) return;
     this.executor.sandboxes.splice(at, 1);
     for (const call of this.executor.calls) {
-      if (call.sandbox === this && !call.over) call.fail(new Fault('SANDBOX_RECYCLED', 'The sandbox was closed under this request'));
+      if (call.sandbox === this && !call.over)
+        call.fail(new Fault('SANDBOX_RECYCLED', 'The sandbox was closed under this request'));
     }
     this.executor.changed();
   }

@@ -44,8 +44,12 @@ export function importsOf({ path, text }: SourceFile): Import[] {
   const code = withoutComments(text);
   return [
     ...find(code, STATEMENT, (groups) => (groups['type'] === undefined ? 'value' : 'type')),
-    ...find(code, CALL, (groups) => (groups['type'] ?? groups['member']) === undefined ? 'lazy' : 'type'),
-  ].map(({ kind, specifier }) => ({ kind, specifier, target: specifier.startsWith('.') ? normalize(join(dirname(path), specifier)) : null }));
+    ...find(code, CALL, (groups) => ((groups['type'] ?? groups['member']) === undefined ? 'lazy' : 'type')),
+  ].map(({ kind, specifier }) => ({
+    kind,
+    specifier,
+    target: specifier.startsWith('.') ? normalize(join(dirname(path), specifier)) : null,
+  }));
 }
 
 /** Whole-line comments and comment blocks; the rest of a line is code or near enough. */
@@ -55,7 +59,11 @@ export function withoutComments(text: string): string {
 
 type Groups = Readonly<Record<string, string | undefined>>;
 
-function* find(code: string, pattern: RegExp, kindOf: (groups: Groups) => ImportKind): Generator<{ kind: ImportKind; specifier: string }> {
+function* find(
+  code: string,
+  pattern: RegExp,
+  kindOf: (groups: Groups) => ImportKind,
+): Generator<{ kind: ImportKind; specifier: string }> {
   for (const { groups = {} } of code.matchAll(pattern)) {
     const { specifier } = groups;
     if (specifier !== undefined) yield { kind: kindOf(groups), specifier };

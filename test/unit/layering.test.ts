@@ -7,7 +7,15 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { importsOf, ROOT, sourceFiles, withoutComments, type Import, type ImportKind, type SourceFile } from '../support/source-tree.ts';
+import {
+  importsOf,
+  ROOT,
+  sourceFiles,
+  withoutComments,
+  type Import,
+  type ImportKind,
+  type SourceFile,
+} from '../support/source-tree.ts';
 
 interface Rule {
   /** Areas of src that may be imported at run time. */
@@ -97,8 +105,11 @@ test('no file waits for itself: value imports form no cycle', () => {
 });
 
 test('only src/config.ts reads the environment', () => {
-  const reads = /(?<!['"])\bprocess\s*(?:\?\.|\.)\s*env\b|\bprocess\s*\[|from 'node:process'|\{[^}]*\benv\b[^}]*\}\s*=\s*process\b/;
-  const wrong = FILES.filter(({ path, text }) => path !== 'src/config.ts' && reads.test(withoutComments(text))).map(({ path }) => path);
+  const reads =
+    /(?<!['"])\bprocess\s*(?:\?\.|\.)\s*env\b|\bprocess\s*\[|from 'node:process'|\{[^}]*\benv\b[^}]*\}\s*=\s*process\b/;
+  const wrong = FILES.filter(({ path, text }) => path !== 'src/config.ts' && reads.test(withoutComments(text))).map(
+    ({ path }) => path,
+  );
   assert.deepEqual(wrong, [], 'these files read process.env: take the value from Config instead');
 });
 
@@ -107,7 +118,9 @@ test('src/index.ts is the only export list', () => {
   assert.deepEqual(exports, { '.': './src/index.ts' });
   const index = withoutComments(FILES.find(({ path }) => path === 'src/index.ts')?.text ?? '');
   assert.match(index, /^\s*(?:export [^;]* from '[^']+';\s*)+$/, 'src/index.ts does more than export');
-  const lists = FILES.filter(({ path, text }) => path !== 'src/index.ts' && /^export \* /m.test(text)).map(({ path }) => path);
+  const lists = FILES.filter(({ path, text }) => path !== 'src/index.ts' && /^export \* /m.test(text)).map(
+    ({ path }) => path,
+  );
   assert.deepEqual(lists, [], 'these files pass on everything of another');
 });
 
@@ -125,7 +138,10 @@ test('the reader of imports tells values, lazy loads and types apart', () => {
     `export const from = 'elsewhere';`,
     `import type from './oddly-named.ts';`,
   ].join('\n');
-  const kinds = importsOf({ path: 'src/lib/x.ts', text }).map(({ kind, target }): [ImportKind, string | null] => [kind, target]);
+  const kinds = importsOf({ path: 'src/lib/x.ts', text }).map(({ kind, target }): [ImportKind, string | null] => [
+    kind,
+    target,
+  ]);
   assert.deepEqual(kinds, [
     ['value', 'src/lib/value.ts'],
     ['type', 'src/lib/type.ts'],
@@ -145,7 +161,8 @@ function complaint(file: SourceFile, { kind, specifier, target }: Import): strin
   const rule = RULES[from];
   if (rule === undefined) return `${file.path}: ${from} is not in the table of layers`;
   const { values, types = [] } = rule;
-  const allowed = from === to || values.includes(to) || values === EVERYTHING || (kind === 'type' && types.includes(to));
+  const allowed =
+    from === to || values.includes(to) || values === EVERYTHING || (kind === 'type' && types.includes(to));
   if (allowed) return null;
   const also = types.length === 0 ? '' : `, and types of ${types.join(', ')}`;
   return `${file.path} imports ${specifier}: ${from} may import ${values.length === 0 ? 'nothing' : values.join(', ')}${also}`;

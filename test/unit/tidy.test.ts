@@ -23,19 +23,31 @@ test(`no file has more than ${MAX_LINES} lines`, () => {
 });
 
 test('a file opens with a paragraph that says why it exists', () => {
-  assert.deepEqual(complaints(({ text }) => !/^(?:#!.*\n)?\/\*\*[^]+?\*\//.test(text) && 'it does not open with /** … */'), []);
+  assert.deepEqual(
+    complaints(({ text }) => !/^(?:#!.*\n)?\/\*\*[^]+?\*\//.test(text) && 'it does not open with /** … */'),
+    [],
+  );
 });
 
 test('nothing is left for later', () => {
-  assert.deepEqual(complaints(({ text }) => /\b(?:TODO|FIXME|XXX|HACK)\b/.exec(text)?.[0] ?? null), []);
+  assert.deepEqual(
+    complaints(({ text }) => /\b(?:TODO|FIXME|XXX|HACK)\b/.exec(text)?.[0] ?? null),
+    [],
+  );
 });
 
 test('no path of the machine it was written on is in it', () => {
   // An executor's files do have such paths, behind its wall.
-  assert.deepEqual(complaints(({ text }) => /(?<![\w.])\/(?:work|root|Users|home\/\w+)\/[\w.-]+/.exec(text)?.[0] ?? null), []);
+  assert.deepEqual(
+    complaints(({ text }) => /(?<![\w.])\/(?:work|root|Users|home\/\w+)\/[\w.-]+/.exec(text)?.[0] ?? null),
+    [],
+  );
 });
 
 test('only the command line prints', () => {
   const prints = /(?<![.\w])console\.(?:log|info|warn|error|debug)\(/;
-  assert.deepEqual(complaints(({ path, text }) => !path.startsWith('src/cli/') && (prints.exec(withoutComments(text))?.[0] ?? null)), []);
+  assert.deepEqual(
+    complaints(({ path, text }) => !path.startsWith('src/cli/') && (prints.exec(withoutComments(text))?.[0] ?? null)),
+    [],
+  );
 });

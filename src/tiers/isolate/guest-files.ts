@@ -8,10 +8,10 @@ import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { bundleGuest } from '../../lib/bundles.ts';
 import { NODE_FLAGS } from '../../lib/v8-flags.ts';
+import { GUEST_ALIASES } from './guest-aliases.ts';
 
 export interface GuestFiles {
   readonly executor: string;
@@ -26,16 +26,10 @@ export async function makeGuestFiles(cacheDir: string): Promise<GuestFiles> {
   await mkdir(cacheDir, { recursive: true, mode: 0o700 });
   const [executor, guest, maker] = await Promise.all([
     bundleGuest(new URL('executor/main.ts', GUEST), cacheDir, { name: 'executor', platform: 'node', external: ['isolated-vm'] }),
-    bundleGuest(new URL('isolate/bootstrap.ts', GUEST), cacheDir, { name: 'guest', platform: 'bare', alias: await guestAliases() }),
+    bundleGuest(new URL('isolate/bootstrap.ts', GUEST), cacheDir, { name: 'guest', platform: 'bare', alias: GUEST_ALIASES }),
     bundleGuest(new URL('executor/make-cache.ts', GUEST), cacheDir, { name: 'make-cache', platform: 'node' }),
   ]);
   return { executor, guest, cache: await makeCache(cacheDir, guest, maker) };
-}
-
-/** What the guest's packages are given in place of modules that a bare engine can't have. */
-async function guestAliases(): Promise<Record<string, string>> {
-  const { GUEST_ALIASES } = (await import(new URL('web/aliases.ts', GUEST).href)) as { GUEST_ALIASES: Record<string, string> };
-  return Object.fromEntries(Object.entries(GUEST_ALIASES).map(([name, path]) => [name, fileURLToPath(new URL(path, new URL('web/', GUEST)))]));
 }
 
 /** V8 rejects a cache of another version or other flags, so these are part of its name. */

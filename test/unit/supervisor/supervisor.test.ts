@@ -54,7 +54,8 @@ async function assertNoLoad({ call, tier }: Setup, tenant = 'acme', limit = CONC
   const sinks = Array.from({ length: limit + 1 }, () => call(probe));
   const last = sinks.pop();
   assert.deepEqual(last?.outcomes, ['THROTTLED'], 'the count of the tenant is too low: a call was counted out twice');
-  for (const { outcomes } of sinks) assert.deepEqual(outcomes, [], 'the count of the tenant is too high: a call was never counted out');
+  for (const { outcomes } of sinks)
+    assert.deepEqual(outcomes, [], 'the count of the tenant is too high: a call was never counted out');
   for (const made of await tier.running('load-probe', limit)) made.reply();
 }
 
@@ -63,7 +64,8 @@ const only = (calls: readonly MemoryCall[]): MemoryCall => {
   return calls[0] as MemoryCall;
 };
 
-const aliveOf = (tier: MemoryTier): MemoryExecutor[] => tier.executors.filter(({ alive, calls }) => alive && calls.length > 0);
+const aliveOf = (tier: MemoryTier): MemoryExecutor[] =>
+  tier.executors.filter(({ alive, calls }) => alive && calls.length > 0);
 
 /** A turn of the event loop: what was put off has happened. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -117,7 +119,9 @@ test('privileged callers never share an executor with others', async (t) => {
   s.call(version);
   const calls = await s.tier.running('f', 3);
   const of = (privileged: boolean): Set<MemoryExecutor> =>
-    new Set(calls.filter(({ call }) => (call.principal === OPERATOR) === privileged).map(({ sandbox }) => sandbox.executor));
+    new Set(
+      calls.filter(({ call }) => (call.principal === OPERATOR) === privileged).map(({ sandbox }) => sandbox.executor),
+    );
   assert.equal(of(true).size, 1);
   assert.equal(of(false).size, 1);
   assert.ok(of(true).isDisjointFrom(of(false)));
@@ -256,7 +260,11 @@ test('where the executor names the culprit, it alone is suspected', async (t) =>
   s.call(bad);
   s.call(good);
   s.call(makeVersion('third'));
-  const [a, b, c] = [only(await s.tier.running('bad')), only(await s.tier.running('good')), only(await s.tier.running('third'))];
+  const [a, b, c] = [
+    only(await s.tier.running('bad')),
+    only(await s.tier.running('good')),
+    only(await s.tier.running('third')),
+  ];
   assert.notEqual(a.sandbox.executor, b.sandbox.executor);
   assert.equal(b.sandbox.executor, c.sandbox.executor);
   assert.ok(s.reports.some((line) => line.includes('could not be stopped')));
@@ -436,7 +444,10 @@ test('an executor that uses more memory than its bound is killed, and its functi
   assert.deepEqual(bystander.outcomes, ['complete']);
   s.call(version);
   s.call(makeVersion('innocent'));
-  assert.notEqual(only(await s.tier.running('hog')).sandbox.executor, only(await s.tier.running('innocent')).sandbox.executor);
+  assert.notEqual(
+    only(await s.tier.running('hog')).sandbox.executor,
+    only(await s.tier.running('innocent')).sandbox.executor,
+  );
 });
 
 test('the memory bound leaves room for the largest function', async (t) => {
@@ -549,7 +560,8 @@ test('never more sandboxes are open than there are places, whoever comes and goe
     else if (open.length > 0 && step < 9) open[random(open.length)]?.reply();
     else if (open.length > 0) open[random(open.length)]?.sandbox.gone(new Fault('OUT_OF_MEMORY', 'x'));
     if (random(4) === 0) await turn();
-    for (const executor of s.tier.executors) assert.ok(executor.sandboxes.length <= 3, `${executor.sandboxes.length} sandboxes`);
+    for (const executor of s.tier.executors)
+      assert.ok(executor.sandboxes.length <= 3, `${executor.sandboxes.length} sandboxes`);
   }
   for (;;) {
     await turn();

@@ -9,9 +9,9 @@ import type { Wall, WalledCommand, WalledProcess, WallName } from '../../../src/
 
 export const UID_RANGE = { first: 961_000, count: 1_000 };
 
-const FOLDER = mkdtempSync(join(tmpdir(), 'cordon-wall-test-'));
-chmodSync(FOLDER, 0o755);
-process.once('exit', () => rmSync(FOLDER, { recursive: true, force: true }));
+/** Hosts that a test starts, and kills, write into the folder of that test, which removes it. */
+export const FOLDER_VARIABLE = 'CORDON_WALL_TEST_FOLDER';
+const FOLDER = process.env[FOLDER_VARIABLE] ?? makeFolder();
 let counter = 0;
 
 /** A file that every user may read, in a folder that goes with the test. */
@@ -48,7 +48,7 @@ export async function startGuest<T>(
       .then((value) => say({ value }), (error) => say({ error: String(error.stack), code: error.code }));
     // Stays until it is told to end.
     new (require('node:net').Socket)({ fd: 3 }).resume().on('end', () => process.exit(0));`;
-  return wall.start(commandFor(writeFixture(`guest-${++counter}.cjs`, source), command));
+  return wall.start(commandFor(writeFixture(`guest-${process.pid}-${++counter}.cjs`, source), command));
 }
 
 /** The first line that the guest says, or its error. */
@@ -78,4 +78,12 @@ export async function ask<T>(
   } finally {
     await guest.kill();
   }
+}
+
+function makeFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'cordon-wall-test-'));
+  chmodSync(folder, 0o755);
+  process.env[FOLDER_VARIABLE] = folder;
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
 }

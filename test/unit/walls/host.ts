@@ -3,7 +3,7 @@
 import { answerOf, startGuest, wallNamed } from './guest.ts';
 import type { WallName } from '../../../src/walls/wall.ts';
 
-const [name, task] = process.argv.slice(2);
+const [name, task, marker = ''] = process.argv.slice(2);
 const wall = await wallNamed(name as WallName);
 if (typeof wall === 'string') throw new Error(wall);
 
@@ -11,6 +11,9 @@ if (task === 'descriptors') {
   const guest = await startGuest(wall, listDescriptors, null);
   console.log(JSON.stringify(await answerOf(guest)));
   await guest.kill();
+} else if (task === 'starting') {
+  process.send?.(process.pid);
+  await startGuest(wall, keepLiving, null, { args: [marker] });
 } else {
   const guest = await startGuest(wall, task === 'stubborn' ? keepLiving : () => 0, null, {
     nodeFlags: ['--no-warnings'],

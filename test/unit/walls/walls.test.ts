@@ -3,11 +3,12 @@
 import assert from 'node:assert/strict';
 import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createBwrapWall } from '../../../src/walls/bwrap.ts';
 import { childrenOf, identify, isAlive, untilGone } from '../../../src/walls/process-tree.ts';
@@ -18,6 +19,7 @@ import { WALL_NAMES } from '../../../src/walls/wall.ts';
 import { answerOf, ask, commandFor, startGuest, wallNamed, writeFixture } from './guest.ts';
 
 const require = createRequire(import.meta.url);
+const HOST = fileURLToPath(new URL('host.ts', import.meta.url));
 
 for (const name of WALL_NAMES) {
   const wall = await wallNamed(name);
@@ -60,7 +62,7 @@ for (const name of WALL_NAMES) {
     test('the pid is node’s own on the host', async () => {
       const guest = await startGuest(wall, () => process.title, null);
       await answerOf(guest);
-      assert.match(readFileSync(`/proc/${guest.pid}/cmdline`, 'latin1'), /^[^\0]*node\0[^\0]*guest-\d+\.cjs\0$/);
+      assert.match(readFileSync(`/proc/${guest.pid}/cmdline`, 'latin1'), /^[^\0]*node\0[^\0]*guest-[\d-]+\.cjs\0$/);
       await guest.kill();
     });
 
@@ -161,7 +163,7 @@ for (const { name, create } of strong) {
     });
 
     test('a walled process dies with a host that is killed', async () => {
-      const host = fork(fileURLToPath(new URL('host.ts', import.meta.url)), [name], {
+      const host = fork(HOST, [name], {
         stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       });
       const [pid] = (await once(host, 'message')) as [number];
@@ -172,12 +174,24 @@ for (const { name, create } of strong) {
       if (guest !== null) await untilGone(guest);
     });
 
+    test('a host that is killed while it starts a process leaves nothing behind', { timeout: 60_000 }, async () => {
+      for (let afterMs = 0; afterMs < 24; afterMs += 3) {
+        const marker = `killed-after-${afterMs}-${name}-${process.pid}`;
+        const host = fork(HOST, [name, 'starting', marker], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+        await once(host, 'message');
+        await delay(afterMs);
+        host.kill('SIGKILL');
+        await once(host, 'exit');
+        await untilNoneIsNamed(marker);
+      }
+    });
+
     test('no descriptor of the host leaks in, not even one that the host inherited', async () => {
       const secret = openSync('/proc/self/status', 'r');
       const stdio: ('ignore' | 'pipe' | 'inherit' | number)[] = ['ignore', 'pipe', 'inherit'];
       while (stdio.length < 40) stdio.push('ignore');
       stdio.push(secret);
-      const host = spawn(process.execPath, [fileURLToPath(new URL('host.ts', import.meta.url)), name, 'descriptors'], {
+      const host = spawn(process.execPath, [HOST, name, 'descriptors'], {
         stdio,
       });
       closeSync(secret);
@@ -212,6 +226,22 @@ for (const { name, create } of strong) {
       await (await small.start(waiting)).kill();
     });
   });
+}
+
+/** A process is seen under its command only once it runs it: so it takes several looks. Fails by the test's time-out. */
+async function untilNoneIsNamed(marker: string): Promise<void> {
+  for (let quiet = 0; quiet < 5; quiet++) {
+    if (readdirSync('/proc').some((pid) => commandLine(pid).includes(marker))) quiet = -1;
+    await delay(10);
+  }
+}
+
+function commandLine(pid: string): string {
+  try {
+    return /^\d+$/.test(pid) ? readFileSync(`/proc/${pid}/cmdline`, 'latin1') : '';
+  } catch {
+    return '';
+  }
 }
 
 function helperOf(pid: number): ProcessIdentity {

@@ -43,18 +43,30 @@ class Inbox {
   }
 }
 
-async function connected(t: TestContext, pair: () => Promise<readonly [Socket, Socket]> = socketPair, maxFrameBytes?: number): Promise<{ sender: Connection; far: Socket; inbox: Inbox; receiver: Connection }> {
+async function connected(
+  t: TestContext,
+  pair: () => Promise<readonly [Socket, Socket]> = socketPair,
+  maxFrameBytes?: number,
+): Promise<{ sender: Connection; far: Socket; inbox: Inbox; receiver: Connection }> {
   const [near, far] = await pair();
   t.after(() => {
     near.destroy();
     far.destroy();
   });
   const inbox = new Inbox();
-  const receiver = new Connection(near, { ...inbox.options, ...(maxFrameBytes === undefined ? {} : { maxFrameBytes }) });
+  const receiver = new Connection(near, {
+    ...inbox.options,
+    ...(maxFrameBytes === undefined ? {} : { maxFrameBytes }),
+  });
   return { sender: new Connection(far, new Inbox().options), far, inbox, receiver };
 }
 
-function frame(type: number, stream: number, payload: Uint8Array = Buffer.alloc(0), length: number = payload.length + 5): Buffer {
+function frame(
+  type: number,
+  stream: number,
+  payload: Uint8Array = Buffer.alloc(0),
+  length: number = payload.length + 5,
+): Buffer {
   const header = Buffer.alloc(9);
   header.writeUInt32LE(length, 0);
   header[4] = type;
@@ -119,7 +131,15 @@ test('metas and bodies of every size cross unchanged, in order', async (t) => {
 
 test('text bodies and metas are UTF-8, whatever their length', async (t) => {
   const { sender, inbox } = await connected(t, socketPair, MAX_FRAME_TO_GUEST);
-  const texts = ['', 'zürich', '漢字'.repeat(10_922), '🎉'.repeat(5461), 'é'.repeat(21_850), '漢'.repeat(100_000), 'a\ud800b'];
+  const texts = [
+    '',
+    'zürich',
+    '漢字'.repeat(10_922),
+    '🎉'.repeat(5461),
+    'é'.repeat(21_850),
+    '漢'.repeat(100_000),
+    'a\ud800b',
+  ];
   for (const text of texts) sender.sendMeta(FrameType.REPLY, 1, JSON.stringify(text), text);
   await inbox.count(texts.length);
   inbox.frames.forEach(({ payload }, i) => {
@@ -250,7 +270,14 @@ test('a meta is read within its payload only', () => {
   };
   assert.deepEqual(parseMeta(payload(3, '[1]body')), [1]);
   assert.equal(metaBody(payload(3, '[1]body')).toString(), 'body');
-  for (const bad of [payload(8, '[1]body'), payload(0xffff_ffff, '[1]'), payload(2, '[1]'), payload(0, ''), Buffer.of(), Buffer.of(1, 0, 0)]) {
+  for (const bad of [
+    payload(8, '[1]body'),
+    payload(0xffff_ffff, '[1]'),
+    payload(2, '[1]'),
+    payload(0, ''),
+    Buffer.of(),
+    Buffer.of(1, 0, 0),
+  ]) {
     assert.throws(() => parseMeta(bad), ProtocolError);
   }
   assert.throws(() => parseMeta(payload(400_000, '['.repeat(400_000))), ProtocolError);

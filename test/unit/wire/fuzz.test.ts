@@ -127,7 +127,9 @@ test(`${FRAMES} frames, some of them mutated, never throw and never bring two ou
     });
     // One session in four is honest, so that the mutations of the others are not all the fuzz ever sees.
     const rate = [0, 60, 25, 8][random(4)] ?? 0;
-    const frames = honestFrames(random).flatMap((bytes) => (rate > 0 && random(rate) === 0 ? mutate(bytes, random) : [bytes]));
+    const frames = honestFrames(random).flatMap((bytes) =>
+      rate > 0 && random(rate) === 0 ? mutate(bytes, random) : [bytes],
+    );
     far.raw(Buffer.concat(frames));
     // Ends what a mutated length has begun: no session is left waiting for the rest of a frame.
     if (rate > 0) far.raw(Buffer.alloc(600 * 1024));
@@ -146,7 +148,8 @@ test(`${FRAMES} frames, some of them mutated, never throw and never bring two ou
       const due = cancelled.has(sink) || handedBack.has(sink) ? 0 : 1;
       assert.equal(outcomes.length, due, `outcomes of a sink that heard ${said.join(', ')}`);
       if (due === 1) assert.equal(said.at(-1), outcomes[0], 'nothing is heard after the outcome');
-      if (handedBack.has(sink)) assert.deepEqual(
+      if (handedBack.has(sink))
+        assert.deepEqual(
           said.filter((what) => what !== 'log'),
           ['attach'],
         );

@@ -28,7 +28,10 @@ interface Setup extends Rig {
   call(sink: ResponseSink, call?: Call): Promise<number>;
 }
 
-async function setup(t: TestContext, version: FunctionVersion = makeVersion('f', { limits: { concurrency: 100 } })): Promise<Setup> {
+async function setup(
+  t: TestContext,
+  version: FunctionVersion = makeVersion('f', { limits: { concurrency: 100 } }),
+): Promise<Setup> {
   const rig = await startSession();
   t.after(() => rig.close());
   const events = new Events();
@@ -46,7 +49,12 @@ async function setup(t: TestContext, version: FunctionVersion = makeVersion('f',
 }
 
 test('OPEN brings the code, its cache and what the sandbox needs to know', async (t) => {
-  const artifact = { format: 'module', code: Buffer.from('code'), cache: Buffer.from('cache'), interleaves: false } as const;
+  const artifact = {
+    format: 'module',
+    code: Buffer.from('code'),
+    cache: Buffer.from('cache'),
+    interleaves: false,
+  } as const;
   const { far } = await setup(t, makeVersion('f', { env: { A: '1' }, artifact }));
   const { stream, payload } = await far.next(FrameType.OPEN);
   const meta = parseMeta(payload) as OpenMeta;
@@ -203,7 +211,8 @@ const BREACHES: Readonly<Record<string, (far: FarEnd, open: number, streaming: n
     for (let i = 0; i < 80; i++) far.meta(FrameType.LOG, open, ['info', line]);
   },
   'more data than the window allows': (far, _open, streaming) => {
-    for (let sent = 0; sent <= WINDOW_BYTES; sent += CHUNK_BYTES) far.send(FrameType.DATA, streaming, Buffer.alloc(CHUNK_BYTES));
+    for (let sent = 0; sent <= WINDOW_BYTES; sent += CHUNK_BYTES)
+      far.send(FrameType.DATA, streaming, Buffer.alloc(CHUNK_BYTES));
   },
   'a frame larger than any may be': (far) => far.raw(Buffer.from([0, 0, 9, 0, 25, 0, 0, 0, 0])),
   'the end of the connection': (far) => far.end(),
@@ -307,7 +316,8 @@ test('a slow reader holds the guest back to one window, and gives credit when it
   sink.wants = false;
   const id = await call(sink);
   far.meta(FrameType.HEAD, id, [200, [], 0]);
-  for (let sent = 0; sent < WINDOW_BYTES; sent += CHUNK_BYTES) far.send(FrameType.DATA, id, Buffer.alloc(CHUNK_BYTES, sent / CHUNK_BYTES));
+  for (let sent = 0; sent < WINDOW_BYTES; sent += CHUNK_BYTES)
+    far.send(FrameType.DATA, id, Buffer.alloc(CHUNK_BYTES, sent / CHUNK_BYTES));
   await settle();
   assert.equal(far.frames.filter(({ type }) => type === FrameType.CREDIT).length, 0);
   sink.wants = true;
@@ -329,7 +339,7 @@ test('a body of many windows arrives whole when the guest keeps to its credit', 
   far.meta(FrameType.HEAD, id, [200, [], 0]);
   const total = WINDOW_BYTES * 8;
   let window = WINDOW_BYTES;
-  for (let sent = 0; sent < total; ) {
+  for (let sent = 0; sent < total;) {
     while (window < 10_000) window += readCredit((await far.next(FrameType.CREDIT)).payload);
     const bytes = Math.min(10_000, total - sent);
     far.send(FrameType.DATA, id, Buffer.alloc(bytes, 97));
@@ -357,7 +367,11 @@ test('a streamed request body waits for the guest’s credit', async (t) => {
   while (received.length < WINDOW_BYTES / CHUNK_BYTES) received.push((await far.next(FrameType.DATA)).payload);
   await settle();
   assert.equal(drained, 0);
-  assert.equal(far.frames.filter(({ type }) => type === FrameType.DATA).length, received.length, 'no more than one window is sent');
+  assert.equal(
+    far.frames.filter(({ type }) => type === FrameType.DATA).length,
+    received.length,
+    'no more than one window is sent',
+  );
   far.credit(id, CHUNK_BYTES);
   received.push((await far.next(FrameType.DATA)).payload);
   far.credit(id, CHUNK_BYTES);
@@ -378,7 +392,9 @@ test('a credit of any size opens no more than one window', async (t) => {
     false,
   );
   await settle();
-  const bytes = far.frames.filter(({ type }) => type === FrameType.DATA).reduce((sum, { payload }) => sum + payload.length, 0);
+  const bytes = far.frames
+    .filter(({ type }) => type === FrameType.DATA)
+    .reduce((sum, { payload }) => sum + payload.length, 0);
   assert.equal(bytes, WINDOW_BYTES);
 });
 
@@ -509,7 +525,11 @@ test('silence is counted from the first heartbeat that nobody answers', async (t
 test('end() fails everything in flight once and tells no more of the connection', async (t) => {
   const { call, session, heard, events, sandbox, far, settle } = await setup(t);
   const sinks = [new RecordingSink(), new RecordingSink(), new RecordingSink()];
-  const [, second] = [await call(sinks[0] as RecordingSink), await call(sinks[1] as RecordingSink), await call(sinks[2] as RecordingSink)];
+  const [, second] = [
+    await call(sinks[0] as RecordingSink),
+    await call(sinks[1] as RecordingSink),
+    await call(sinks[2] as RecordingSink),
+  ];
   far.meta(FrameType.HEAD, second, [200, [], 0]);
   await settle();
   session.end(new Fault('SANDBOX_RECYCLED', 'killed'));
@@ -517,7 +537,12 @@ test('end() fails everything in flight once and tells no more of the connection'
   far.reply(second, 'late');
   await settle();
   for (const { outcomes } of sinks) assert.deepEqual(outcomes, ['SANDBOX_RECYCLED']);
-  assert.deepEqual(events.heard, ['gone SANDBOX_RECYCLED', 'settled SANDBOX_RECYCLED', 'settled SANDBOX_RECYCLED', 'settled SANDBOX_RECYCLED']);
+  assert.deepEqual(events.heard, [
+    'gone SANDBOX_RECYCLED',
+    'settled SANDBOX_RECYCLED',
+    'settled SANDBOX_RECYCLED',
+    'settled SANDBOX_RECYCLED',
+  ]);
   assert.equal(sandbox.inFlight, 0);
   assert.deepEqual(heard.broken, []);
 });

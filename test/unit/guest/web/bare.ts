@@ -3,22 +3,16 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import vm from 'node:vm';
-import { GUEST_ALIASES } from '../../../../src/guest/web/aliases.ts';
 import { bundleGuest } from '../../../../src/lib/bundles.ts';
-
-const WEB = new URL('../../../../src/guest/web/', import.meta.url);
+import { GUEST_ALIASES } from '../../../../src/tiers/isolate/guest-aliases.ts';
 
 /** Bundled as the executors' guest is. */
 async function bundle(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'cordon-guest-'));
-  const alias = Object.fromEntries(
-    Object.entries(GUEST_ALIASES).map(([name, path]) => [name, fileURLToPath(new URL(path, WEB))]),
-  );
   try {
     const entry = join(import.meta.dirname, 'bare-entry.ts');
-    return await readFile(await bundleGuest(entry, folder, { name: 'guest', platform: 'bare', alias }), 'utf8');
+    return await readFile(await bundleGuest(entry, folder, { name: 'guest', platform: 'bare', alias: GUEST_ALIASES }), 'utf8');
   } finally {
     await rm(folder, { recursive: true });
   }
