@@ -20,7 +20,7 @@ if (Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR) {
 function start() {
   const root = dirname(dirname(fileURLToPath(import.meta.url)));
   const fromSource = existsSync(join(root, 'src', 'cli', 'main.ts'));
-  import(fromSource ? '../src/cli/main.ts' : '../dist/cli/main.js')
+  void import(fromSource ? '../src/cli/main.ts' : '../dist/cli/main.js')
     .then(({ main }) => main(process.argv.slice(2)))
     .then((code) => {
       process.exitCode = code;

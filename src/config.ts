@@ -7,19 +7,29 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { BlockList, isIP } from 'node:net';
+import { isIP, type BlockList } from 'node:net';
 import { totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import type { CordonKind } from './core/function.ts';
 import { MB } from './core/limits.ts';
+import { StartError } from './core/start-error.ts';
+import {
+  blockList,
+  each,
+  flag,
+  hostHeader,
+  isHostName,
+  oneOf,
+  read,
+  serverUrl,
+  uidRange,
+  whole,
+  within,
+} from './setting.ts';
+import type { Environment, Setting, UidRange } from './setting.ts';
 import { WALL_NAMES } from './walls/wall.ts';
 import type { WallName } from './walls/wall.ts';
-
-export interface UidRange {
-  readonly first: number;
-  readonly last: number;
-}
 
 export interface Config {
   /** 0 lets the system choose. */
@@ -96,26 +106,6 @@ export interface ClientConfig {
   /** Null: look in the data directory. */
   readonly adminToken: string | null;
   readonly dataDir: string;
-}
-
-/** A setting that Cordon can't start with. The message is for the operator. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-}
-
-type Environment = Readonly<Record<string, string | undefined>>;
-
-interface Setting<T> {
-  readonly name: string;
-  readonly meaning: string;
-  /** The text that is parsed when nothing is set; null where there is no such text. */
-  readonly fallback: string | null;
-  /** What the documentation says of the default, where `fallback` does not say it. */
-  readonly fallbackMeaning?: string;
-  /** Completes "but it must be …". */
-  readonly expected: string;
-  /** Undefined: the text is not valid. */
-  readonly parse: (text: string) => T | undefined;
 }
 
 const ENV_SETTINGS = {
@@ -260,7 +250,7 @@ export const SETTINGS: readonly { readonly name: string; readonly default: strin
     ),
   );
 
-/** Options win over the environment. Throws a {@link ConfigError}. */
+/** Options win over the environment. Throws a {@link StartError}. */
 export function loadConfig(options: CordonOptions, env: NodeJS.ProcessEnv = process.env): Config {
   const { executeOpen, ...values } = parseAll(options, env);
   const config: Config = {
@@ -274,7 +264,7 @@ export function loadConfig(options: CordonOptions, env: NodeJS.ProcessEnv = proc
   return Object.freeze(config);
 }
 
-/** The process environment over the `.env` of a directory. Throws a {@link ConfigError} when that can't be read. */
+/** The process environment over the `.env` of a directory. Throws a {@link StartError} when that can't be read. */
 export function environmentWithDotenv(directory: string): NodeJS.ProcessEnv {
   return { ...readDotenv(directory), ...process.env };
 }
@@ -330,33 +320,14 @@ function parseAll(options: CordonOptions, env: Environment) {
   };
 }
 
-/** Options pass through the text of their variable, so that both obey one rule. A blank variable counts as unset. */
-function read<T, F extends string | null>(
-  setting: Setting<T> & { readonly fallback: F },
-  option: string | number | boolean | undefined,
-  env: Environment,
-): F extends string ? T : T | null {
-  const text = option === undefined ? env[setting.name]?.trim() || setting.fallback : String(option);
-  const value = text === null ? null : setting.parse(text);
-  if (value === undefined) throw new ConfigError(sentence(setting, String(text), option !== undefined));
-  return value as F extends string ? T : T | null;
-}
-
-function sentence(setting: Setting<unknown>, found: string, isOption: boolean): string {
-  // A token that was refused is still a secret.
-  const shown =
-    setting.name === 'CORDON_ADMIN_TOKEN' ? `${found.length} characters long` : JSON.stringify(found.slice(0, 200));
-  return `${setting.name}${isOption ? ' (as an option)' : ''} is ${shown}, but it must be ${setting.expected}`;
-}
-
 function requireConsistent(config: Config): void {
   if (config.wall === 'none' && !config.unsafeNoOsSandbox) {
-    throw new ConfigError(
+    throw new StartError(
       'CORDON_WALL is "none", but it must be bwrap or unshare, unless --unsafe-no-os-sandbox says that no OS wall is wanted',
     );
   }
   if (config.adminPort !== null && config.adminPort === config.port && config.port !== 0) {
-    throw new ConfigError(`CORDON_ADMIN_PORT is ${config.adminPort}, but it must differ from PORT`);
+    throw new StartError(`CORDON_ADMIN_PORT is ${config.adminPort}, but it must differ from PORT`);
   }
 }
 
@@ -367,7 +338,7 @@ function readDotenv(directory: string): Environment {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return {};
-    throw new ConfigError(`${path} can't be read: ${message}`);
+    throw new StartError(`${path} can't be read: ${message}`);
   }
 }
 
@@ -381,116 +352,4 @@ function defaultOperatorHosts(host: string): string[] {
 function halfOfMemoryMb(): number {
   const limitBytes = process.constrainedMemory() || Number.POSITIVE_INFINITY;
   return Math.max(128, Math.floor(Math.min(limitBytes, totalmem()) / 2 / MB));
-}
-
-function whole<F extends string | null>(
-  name: string,
-  fallback: F,
-  min: number,
-  max: number,
-  meaning: string,
-  fallbackMeaning?: string,
-): Setting<number> & { readonly fallback: F } {
-  return {
-    name,
-    fallback,
-    meaning,
-    ...(fallbackMeaning === undefined ? {} : { fallbackMeaning }),
-    expected: `a whole number from ${min} to ${max}`,
-    parse: (text) => (/^\d{1,15}$/.test(text) && within(Number(text), min, max) ? Number(text) : undefined),
-  };
-}
-
-function flag(name: string, fallback: '0' | '1', meaning: string): Setting<boolean> & { readonly fallback: string } {
-  const words: Readonly<Record<string, boolean>> = { 1: true, true: true, 0: false, false: false };
-  return {
-    name,
-    fallback,
-    meaning,
-    expected: '1 or 0',
-    parse: (text) => (Object.hasOwn(words, text) ? words[text] : undefined),
-  };
-}
-
-function oneOf<const T extends string, F extends string | null>(
-  name: string,
-  fallback: F,
-  choices: readonly T[],
-  meaning: string,
-  fallbackMeaning?: string,
-): Setting<T> & { readonly fallback: F } {
-  return {
-    name,
-    fallback,
-    meaning: `${meaning}: ${choices.map((choice) => `\`${choice}\``).join(', ')}`,
-    ...(fallbackMeaning === undefined ? {} : { fallbackMeaning }),
-    expected: `one of ${choices.join(', ')}`,
-    parse: (text) => choices.find((choice) => choice === text),
-  };
-}
-
-const within = (value: number, min: number, max: number): boolean => value >= min && value <= max;
-
-const LABEL = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
-const HOST_NAME = new RegExp(`^(?=.{1,253}$)${LABEL}(?:\\.${LABEL})*$`, 'i');
-
-/** A name whose last label is a number is an address to every resolver, so it is no name. */
-const isHostName = (text: string): boolean => HOST_NAME.test(text) && !/(?:^|\.)\d+$/.test(text);
-
-/** The form that a Host header has. */
-function hostHeader(text: string): string | undefined {
-  const bare = text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : text;
-  // The URL parser is what browsers use, so the shortest form of an IPv6 address is theirs.
-  if (isIP(bare) === 6 && !bare.includes('%')) return new URL(`http://[${bare}]`).hostname;
-  return isIP(text) === 4 || isHostName(text) ? text.toLowerCase() : undefined;
-}
-
-function each<T>(text: string, parse: (item: string) => T | undefined): T[] | undefined {
-  const items = text
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '')
-    .map(parse);
-  return items.every((item) => item !== undefined) ? items : undefined;
-}
-
-function blockList(text: string): BlockList | undefined {
-  const list = new BlockList();
-  const added = each(text, (item) => addBlock(list, item));
-  return added === undefined ? undefined : list;
-}
-
-function addBlock(list: BlockList, item: string): true | undefined {
-  const [address = '', prefix, ...rest] = item.split('/');
-  const version = isIP(address);
-  if (version === 0 || address.includes('%') || rest.length > 0) return undefined;
-  const family = version === 4 ? 'ipv4' : 'ipv6';
-  if (prefix === undefined) {
-    list.addAddress(address, family);
-    return true;
-  }
-  if (!/^\d{1,3}$/.test(prefix) || Number(prefix) > (version === 4 ? 32 : 128)) return undefined;
-  list.addSubnet(address, Number(prefix), family);
-  return true;
-}
-
-/** Below 1000 are the system's own users, and 0 is root: no executor may ever be one of them. */
-function uidRange(text: string): UidRange | undefined {
-  const match = /^(\d{1,10})-(\d{1,10})$/.exec(text);
-  if (match === null) return undefined;
-  const [first, last] = [Number(match[1]), Number(match[2])];
-  return first >= 1000 && first <= last && last <= 4_294_967_293 ? { first, last } : undefined;
-}
-
-function serverUrl(text: string): string | undefined {
-  const url = URL.parse(text);
-  if (
-    url === null ||
-    !/^https?:$/.test(url.protocol) ||
-    url.pathname !== '/' ||
-    url.search !== '' ||
-    url.username !== ''
-  )
-    return undefined;
-  return url.origin;
 }

@@ -6,7 +6,7 @@ import { loadConfig, type CordonOptions } from './config.ts';
 import type { Deployment, FunctionRecord } from './core/deployment.ts';
 import type { ExecutionOutcome, ExecutionRequest } from './core/execution.ts';
 import { Fault } from './core/faults.ts';
-import type { Call, Exchange, ResponseSink } from './core/invocation.ts';
+import type { Call, ResponseSink } from './core/invocation.ts';
 import { ANONYMOUS, OPERATOR } from './core/principal.ts';
 import { createOutput } from './observe/output.ts';
 import { startParts, type Parts, type TierStatus } from './runtime.ts';
@@ -59,7 +59,8 @@ const DEFAULT_TENANT = 'default';
 
 function invoke(parts: Parts, name: string, request: InvokeRequest): Promise<InvokeResult> {
   const version = parts.routes.find(request.tenant ?? DEFAULT_TENANT, name);
-  if (version === undefined) return Promise.reject(new Fault('NOT_FOUND', `There is no function ${JSON.stringify(name)}`));
+  if (version === undefined)
+    return Promise.reject(new Fault('NOT_FOUND', `There is no function ${JSON.stringify(name)}`));
   const { body } = request;
   const call: Call = {
     id: parts.ids.next(),
@@ -89,7 +90,7 @@ class Collected implements ResponseSink {
     this.#reject = reject;
   }
 
-  attach(_exchange: Exchange): void {
+  attach(): void {
     // Nobody cancels: the function's own deadline ends it.
   }
 

@@ -67,7 +67,13 @@ export async function startParts(config: Config, output: Output): Promise<Parts>
   });
   const logs = await createLogs({ store: storage, stdout: output, retentionDays: config.logRetentionDays });
   const isolate = createIsolateTier({ wall, wallProbes: probes, cacheDir });
-  const tiers = await Promise.all([isolate].map(async (tier): Promise<TierStatus & { tier: Tier }> => ({ tier, name: tier.name, probe: await tier.probe() })));
+  const tiers = await Promise.all(
+    [isolate].map(async (tier): Promise<TierStatus & { tier: Tier }> => ({
+      tier,
+      name: tier.name,
+      probe: await tier.probe(),
+    })),
+  );
   const statuses: TierStatus[] = [...tiers, ...missingTiers(tiers)];
   const supervisor = new Supervisor({
     tiers: tiers.filter(({ probe }) => probe.works).map(({ tier }) => tier),
@@ -78,7 +84,10 @@ export async function startParts(config: Config, output: Output): Promise<Parts>
     tenantConcurrency: config.tenantConcurrency,
     report: (line) => output.line(`[cordon] ${line}`),
   });
-  const builder = wall === null ? null : createBuilder({ wall, cacheDir: join(cacheDir, 'builds'), maxBundleBytes: config.maxBundleBytes });
+  const builder =
+    wall === null
+      ? null
+      : createBuilder({ wall, cacheDir: join(cacheDir, 'builds'), maxBundleBytes: config.maxBundleBytes });
   const routes = new Routes();
   routes.load(await storage.liveVersions());
   const deployer = new Deployer({
@@ -98,7 +107,11 @@ export async function startParts(config: Config, output: Output): Promise<Parts>
     invoker: supervisor,
     tier: DEFAULT_TIER,
     nextId: () => ids.next(),
-    build: (code, handler, tenant) => requireBuilder(builder).build({ files: new Map([['function.ts', Buffer.from(code, 'utf8')]]), entry: 'function.ts', handler }, tenant),
+    build: (code, handler, tenant) =>
+      requireBuilder(builder).build(
+        { files: new Map([['function.ts', Buffer.from(code, 'utf8')]]), entry: 'function.ts', handler },
+        tenant,
+      ),
   });
   await supervisor.start();
 
@@ -166,7 +179,8 @@ async function serve(parts: Parts): Promise<RunningServer> {
       deleteFunction: (tenant, name) => deployer.remove(tenant, name),
     },
     logs,
-    report: (error) => output.line(`[cordon] ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
+    report: (error) =>
+      output.line(`[cordon] ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
   });
   const gateway = createGateway({
     functions: { routes, origins, invoker: supervisor, logs, nextId: () => ids.next(), onRequest },
@@ -185,7 +199,8 @@ async function serve(parts: Parts): Promise<RunningServer> {
   });
   const address = await listen(gateway, config.port, config.host);
   const adminServer = config.adminPort === null ? null : createHttpServer(control, MAX_TIMEOUT_MS);
-  const adminAddress = adminServer === null ? address : await listen(adminServer, config.adminPort as number, config.host);
+  const adminAddress =
+    adminServer === null ? address : await listen(adminServer, config.adminPort as number, config.host);
   let closing: Promise<void> | null = null;
 
   return {
@@ -198,10 +213,10 @@ async function serve(parts: Parts): Promise<RunningServer> {
     firstStart: admin.created,
     close: () =>
       (closing ??= (async () => {
-        const stopped = Promise.all([gateway, adminServer].map((server) => (server === null ? undefined : stopListening(server))));
+        const servers = [gateway, adminServer].filter((server) => server !== null);
+        const stopped = Promise.all(servers.map(stopListening));
         await parts.close();
-        gateway.closeAllConnections();
-        adminServer?.closeAllConnections();
+        for (const server of servers) server.closeAllConnections();
         await stopped;
       })()),
   };
@@ -211,18 +226,24 @@ async function serve(parts: Parts): Promise<RunningServer> {
 function requestLog(output: Output, wanted: boolean): OnRequest {
   if (!wanted) return () => undefined;
   return ({ method, url }, status, startedMs, note) => {
-    output.line(`${method} ${url} ${status} ${(performance.now() - startedMs).toFixed(1)}ms${note === null ? '' : ` ${note}`}`);
+    output.line(
+      `${method} ${url} ${status} ${(performance.now() - startedMs).toFixed(1)}ms${note === null ? '' : ` ${note}`}`,
+    );
   };
 }
 
 /** The rest of the ladder, so that nobody wonders. */
 function missingTiers(present: readonly TierStatus[]): TierStatus[] {
   const missing = TIER_NAMES.filter((name) => !present.some((tier) => tier.name === name));
-  return missing.map((name) => ({ name, probe: { works: false, reason: 'this version of Cordon does not have it yet', cure: 'Use isolate' } }));
+  return missing.map((name) => ({
+    name,
+    probe: { works: false, reason: 'this version of Cordon does not have it yet', cure: 'Use isolate' },
+  }));
 }
 
 function requireBuilder(builder: Builder | null): Builder {
-  if (builder === null) throw new Fault('TIER_UNAVAILABLE', 'Nothing can be built here: no OS wall stands on this machine');
+  if (builder === null)
+    throw new Fault('TIER_UNAVAILABLE', 'Nothing can be built here: no OS wall stands on this machine');
   return builder;
 }
 

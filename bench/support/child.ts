@@ -52,10 +52,8 @@ export async function startChild({ script, nodeFlags = [], args = [], env = {} }
   process.once('exit', clean);
   const output = (): string => readFileSync(log, 'utf8');
 
-  async function stop(): Promise<void> {
-    if (hasEnded(process_)) {
-      process.stderr.write(`${script} ended by itself; its last words:\n${output().slice(-LAST_WORDS)}\n`);
-    } else {
+  async function end(): Promise<void> {
+    if (!hasEnded(process_)) {
       const ended = once(process_, 'exit');
       process_.kill('SIGTERM');
       await ended;
@@ -64,11 +62,18 @@ export async function startChild({ script, nodeFlags = [], args = [], env = {} }
     rmSync(folder, { recursive: true, force: true });
   }
 
+  async function dispose(): Promise<void> {
+    if (hasEnded(process_)) {
+      process.stderr.write(`${script} ended by itself; its last words:\n${output().slice(-LAST_WORDS)}\n`);
+    }
+    await end();
+  }
+
   try {
     const url = await urlIn(output, process_);
-    return { url, pid: process_.pid!, folder, output, [Symbol.asyncDispose]: stop };
+    return { url, pid: process_.pid!, folder, output, [Symbol.asyncDispose]: dispose };
   } catch (error) {
-    await stop();
+    await end();
     throw error;
   }
 }

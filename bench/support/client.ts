@@ -44,7 +44,8 @@ export class Client {
     const received = await text(response);
     const totalMs = performance.now() - startedMs;
     const { statusCode = 0 } = response;
-    if (statusCode < 200 || statusCode > 299) throw new Error(`${method} ${path}: ${statusCode} ${received.slice(0, MAX_SHOWN)}`);
+    if (statusCode < 200 || statusCode > 299)
+      throw new Error(`${method} ${path}: ${statusCode} ${received.slice(0, MAX_SHOWN)}`);
     return { body: received, firstByteMs, totalMs };
   }
 

@@ -13,6 +13,9 @@ export interface CordonServer extends Child {
 const ADMIN_TOKEN = 'a-token-for-benchmarks-only';
 /** `<tenant>.<domain>` is the Host header of a tenant. */
 const DOMAIN = 'bench.test';
+const MOST_REPORTS = 5;
+/** An idle executor made room for another: that is as it should be. */
+const MEMORY_REPORT = 'MB for executors are used up';
 
 /** `env` changes settings: a benchmark that does so says it in its notes. */
 export async function startCordon(env: Readonly<Record<string, string>> = {}): Promise<CordonServer> {
@@ -36,6 +39,7 @@ export async function startCordon(env: Readonly<Record<string, string>> = {}): P
     },
     async [Symbol.asyncDispose]() {
       client[Symbol.dispose]();
+      process.stderr.write(reportsIn(child.output()));
       await child[Symbol.asyncDispose]();
     },
   };
@@ -43,4 +47,13 @@ export async function startCordon(env: Readonly<Record<string, string>> = {}): P
 
 export function hostOf(tenant: string): string {
   return `${tenant}.${DOMAIN}`;
+}
+
+/** What happened to executors: nothing should, and it explains figures that are odd. */
+function reportsIn(output: string): string {
+  const reports = output.split('\n').filter((line) => line.startsWith('[cordon]') && !line.includes(MEMORY_REPORT));
+  return reports
+    .slice(0, MOST_REPORTS)
+    .map((line) => `${line}\n`)
+    .join('');
 }

@@ -26,7 +26,8 @@ function done(summary, latency)
   local unexpected = 0
   for _, thread in ipairs(threads) do unexpected = unexpected + thread:get('wrong') end
   local errors = summary.errors
-  print(string.format('{"requests":%d,"durationUs":%d,"p50Us":%d,"p99Us":%d,"failed":%d}',
+  print(string.format('{"requests":%d,"durationUs":%d,"p50Us":%d,"p99Us":%d,'
+    .. '"failures":{"connect":%d,"read":%d,"write":%d,"timeout":%d,"status":%d,"unexpected":%d}}',
     summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
-    errors.connect + errors.read + errors.write + errors.timeout + errors.status + unexpected))
+    errors.connect, errors.read, errors.write, errors.timeout, errors.status, unexpected))
 end

@@ -1,9 +1,8 @@
 /** The command line: finds the command, and turns whatever it throws into a sentence and an exit code. */
 
 import { readFileSync } from 'node:fs';
-import { ConfigError } from '../config.ts';
+import { StartError } from '../core/start-error.ts';
 import { printable } from '../lib/printable.ts';
-import { StorageError } from '../storage/storage.ts';
 import { CliError, UsageError } from './command.ts';
 import type { Command } from './command.ts';
 import { deleteCommand } from './commands/delete.ts';
@@ -66,12 +65,7 @@ function table(rows: readonly (readonly [string, string])[]): string {
 function explain(error: unknown, command: Command): number {
   if (!(error instanceof Error)) throw error;
   if (error instanceof UsageError || isParseArgsError(error)) return refuse(error.message, `cordon ${command.usage}`);
-  if (
-    error instanceof CliError ||
-    error instanceof ConfigError ||
-    error instanceof StorageError ||
-    isSystemError(error)
-  ) {
+  if (error instanceof CliError || error instanceof StartError || isSystemError(error)) {
     process.stderr.write(`cordon: ${printable(error.message)}\n`);
     return 1;
   }

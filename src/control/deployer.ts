@@ -7,7 +7,13 @@
 import { createHash } from 'node:crypto';
 import type { Deployment, FunctionRecord, NewVersion, SourceFiles } from '../core/deployment.ts';
 import { Fault } from '../core/faults.ts';
-import { requireName, type Artifact, type CordonKind, type FunctionVersion, type HandlerKind } from '../core/function.ts';
+import {
+  requireName,
+  type Artifact,
+  type CordonKind,
+  type FunctionVersion,
+  type HandlerKind,
+} from '../core/function.ts';
 import { DEFAULT_LIMITS, MAX_TIMEOUT_MS, requireWithin } from '../core/limits.ts';
 import type { TierName, TierProbe } from '../core/tier.ts';
 
@@ -18,7 +24,10 @@ export interface DeployerOptions {
   /** What works on this machine, and why the rest does not. */
   readonly tiers: readonly { readonly name: TierName; readonly probe: TierProbe }[];
   /** Each tenant has its own turn. */
-  build(source: { readonly files: SourceFiles; readonly entry: string; readonly handler: HandlerKind }, tenant: string): Promise<Artifact>;
+  build(
+    source: { readonly files: SourceFiles; readonly entry: string; readonly handler: HandlerKind },
+    tenant: string,
+  ): Promise<Artifact>;
   readonly storage: {
     deployVersion(version: NewVersion, files: SourceFiles): Promise<FunctionVersion>;
     functionOf(tenant: string, name: string): Promise<FunctionRecord | null>;
@@ -64,12 +73,18 @@ export class Deployer {
     const { storage, routes, retire, build } = this.#options;
     const { files, entry, tenant, name } = deployment;
     requireSizes(files, this.#options.limits);
-    if (!files.has(entry)) throw new Fault('BAD_REQUEST', `entry: there is no file ${JSON.stringify(entry)} among the files`);
+    if (!files.has(entry))
+      throw new Fault('BAD_REQUEST', `entry: there is no file ${JSON.stringify(entry)} among the files`);
     const settings = this.#settingsOf(deployment);
     const artifact = await build({ files, entry, handler: settings.handler }, tenant);
     return this.#inTurn(`${tenant}/${name}`, async () => {
       const version = await storage.deployVersion(
-        { ...settings, limits: { ...settings.limits, concurrency: artifact.interleaves ? CONCURRENCY : 1 }, hash: hashOf(files, entry), artifact },
+        {
+          ...settings,
+          limits: { ...settings.limits, concurrency: artifact.interleaves ? CONCURRENCY : 1 },
+          hash: hashOf(files, entry),
+          artifact,
+        },
         files,
       );
       const before = routes.set(version);
@@ -97,7 +112,8 @@ export class Deployer {
     const tier = deployment.tier ?? defaultTier;
     this.#requireTier(tier);
     const env = deployment.env ?? {};
-    if (Buffer.byteLength(JSON.stringify(env)) > MAX_ENV_BYTES) throw new Fault('BAD_REQUEST', `env: its names and values take more than ${MAX_ENV_BYTES / 1024} KB`);
+    if (Buffer.byteLength(JSON.stringify(env)) > MAX_ENV_BYTES)
+      throw new Fault('BAD_REQUEST', `env: its names and values take more than ${MAX_ENV_BYTES / 1024} KB`);
     return {
       tenant: requireName('tenant', deployment.tenant),
       name: requireName('function', deployment.name),
@@ -107,8 +123,18 @@ export class Deployer {
       handlerName: deployment.handlerName ?? 'handler',
       limits: {
         // A function's own value wins over the default, up to the largest that there is.
-        timeoutMs: requireWithin('timeoutMs', deployment.timeoutMs ?? limits.functionTimeoutMs, [MIN_TIMEOUT_MS, MAX_TIMEOUT_MS], 'ms'),
-        memoryMb: requireWithin('memoryMb', deployment.memoryMb ?? Math.min(DEFAULT_LIMITS.function.memoryMb, limits.maxMemoryMb), [MIN_MEMORY_MB, limits.maxMemoryMb], 'MB'),
+        timeoutMs: requireWithin(
+          'timeoutMs',
+          deployment.timeoutMs ?? limits.functionTimeoutMs,
+          [MIN_TIMEOUT_MS, MAX_TIMEOUT_MS],
+          'ms',
+        ),
+        memoryMb: requireWithin(
+          'memoryMb',
+          deployment.memoryMb ?? Math.min(DEFAULT_LIMITS.function.memoryMb, limits.maxMemoryMb),
+          [MIN_MEMORY_MB, limits.maxMemoryMb],
+          'MB',
+        ),
         requestBytes: limits.maxBodyBytes,
         responseBytes: limits.maxResponseBytes,
         logBytes: LOG_BYTES,
@@ -123,8 +149,13 @@ export class Deployer {
   /** Never a weaker wall than the one that was asked for: a refusal, with the reason. */
   #requireTier(tier: TierName): void {
     const probe = this.#options.tiers.find(({ name }) => name === tier)?.probe;
-    if (probe === undefined) throw new Fault('TIER_UNAVAILABLE', `The tier ${tier} is not part of this version of Cordon`);
-    if (!probe.works) throw new Fault('TIER_UNAVAILABLE', `The tier ${tier} does not work on this machine: ${probe.reason}. ${probe.cure}`);
+    if (probe === undefined)
+      throw new Fault('TIER_UNAVAILABLE', `The tier ${tier} is not part of this version of Cordon`);
+    if (!probe.works)
+      throw new Fault(
+        'TIER_UNAVAILABLE',
+        `The tier ${tier} does not work on this machine: ${probe.reason}. ${probe.cure}`,
+      );
   }
 
   #inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
@@ -146,12 +177,15 @@ function requireSizes(files: SourceFiles, limits: DeployLimits): void {
     if (/(?:^|\/)node_modules\//.test(path)) vendored += bytes.length;
     else code += bytes.length;
   }
-  if (code > limits.maxCodeBytes) throw new Fault('CODE_TOO_LARGE', `Function code exceeds ${limits.maxCodeBytes / 1024} KB`);
-  if (vendored > limits.maxBundleBytes) throw new Fault('CODE_TOO_LARGE', `The vendored packages exceed ${limits.maxBundleBytes / 1024} KB`);
+  if (code > limits.maxCodeBytes)
+    throw new Fault('CODE_TOO_LARGE', `Function code exceeds ${limits.maxCodeBytes / 1024} KB`);
+  if (vendored > limits.maxBundleBytes)
+    throw new Fault('CODE_TOO_LARGE', `The vendored packages exceed ${limits.maxBundleBytes / 1024} KB`);
 }
 
 function hashOf(files: SourceFiles, entry: string): string {
   const hash = createHash('sha256').update(entry);
-  for (const [path, bytes] of [...files].sort(([a], [b]) => (a < b ? -1 : 1))) hash.update(`\0${path}\0${bytes.length}\0`).update(bytes);
+  for (const [path, bytes] of [...files].sort(([a], [b]) => (a < b ? -1 : 1)))
+    hash.update(`\0${path}\0${bytes.length}\0`).update(bytes);
   return hash.digest('hex');
 }

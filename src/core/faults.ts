@@ -71,8 +71,6 @@ export const FAULTS: Readonly<Record<FaultCode, FaultKind>> = {
   OUT_OF_MEMORY: tenant(504, 'The execution ran out of memory'),
 };
 
-export const isFaultCode = (value: unknown): value is FaultCode => typeof value === 'string' && Object.hasOwn(FAULTS, value);
-
 export interface FaultDetails {
   /** The stack of the user's own error, in the user's own source; never a stack of ours. */
   readonly stack?: string;

@@ -37,7 +37,12 @@ export const MAX_TIMEOUT_MS = 300_000;
 
 export const MB: number = 1024 * 1024;
 
-export function requireWithin(name: string, value: number, [min, max]: readonly [number, number], unit: string): number {
+export function requireWithin(
+  name: string,
+  value: number,
+  [min, max]: readonly [number, number],
+  unit: string,
+): number {
   if (Number.isFinite(value) && value >= min && value <= max) return value;
   throw new Fault('BAD_REQUEST', `${name} must be between ${min} and ${max} ${unit}, but it is ${value}`);
 }

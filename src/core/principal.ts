@@ -13,4 +13,5 @@ export const ANONYMOUS: Principal = Object.freeze({ role: 'anonymous', tenant: n
 export const OPERATOR: Principal = Object.freeze({ role: 'admin', tenant: null, id: 'operator' });
 
 /** A compromised executor can use every live principal of its cordon, so these two never share one with the rest. */
-export const isPrivileged = (principal: Principal): boolean => principal.role === 'admin' || principal.role === 'service_role';
+export const isPrivileged = (principal: Principal): boolean =>
+  principal.role === 'admin' || principal.role === 'service_role';

@@ -7,7 +7,10 @@ import type { Fault } from '../core/faults.ts';
 /** Whether a body is announced at all; GET without one must not wait for an event. */
 export function hasBody(request: IncomingMessage): boolean {
   const { headers } = request;
-  return headers['transfer-encoding'] !== undefined || (headers['content-length'] !== undefined && headers['content-length'] !== '0');
+  return (
+    headers['transfer-encoding'] !== undefined ||
+    (headers['content-length'] !== undefined && headers['content-length'] !== '0')
+  );
 }
 
 /** Whether the body says of itself that it is too large. */
@@ -16,7 +19,12 @@ export function announcesTooMuch(request: IncomingMessage, limit: number): boole
 }
 
 /** Calls exactly one of the two, unless the client leaves before the end. */
-export function readBody(request: IncomingMessage, limit: number, done: (body: Buffer) => void, failed: (fault: Fault) => void): void {
+export function readBody(
+  request: IncomingMessage,
+  limit: number,
+  done: (body: Buffer) => void,
+  failed: (fault: Fault) => void,
+): void {
   if (announcesTooMuch(request, limit)) return failed(bodyTooLarge(limit));
   const chunks: Buffer[] = [];
   let length = 0;

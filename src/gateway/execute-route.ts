@@ -25,7 +25,9 @@ export interface ExecuteRouteOptions {
 
 const Headers = z.record(
   z.string(),
-  z.union([z.string(), z.array(z.string())]).transform((value) => (typeof value === 'string' ? value : value.join(', '))),
+  z
+    .union([z.string(), z.array(z.string())])
+    .transform((value) => (typeof value === 'string' ? value : value.join(', '))),
 );
 
 const Body = z.object({
@@ -33,7 +35,10 @@ const Body = z.object({
   handler: z.string().default('handler'),
   request: z
     .object({
-      method: z.string().regex(/^[A-Za-z]{1,20}$/, 'must be an HTTP method').default('GET'),
+      method: z
+        .string()
+        .regex(/^[A-Za-z]{1,20}$/, 'must be an HTTP method')
+        .default('GET'),
       url: z.string().max(16_384).default('/'),
       headers: Headers.default({}),
       body: z.string().default(''),
@@ -47,7 +52,14 @@ const Body = z.object({
 });
 
 /** What a browser or a proxy adds, and a program on this machine does not: without a token, these are refused. */
-const FOREIGN_HEADERS = ['origin', 'sec-fetch-site', 'forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto'] as const;
+const FOREIGN_HEADERS = [
+  'origin',
+  'sec-fetch-site',
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+] as const;
 /** Faults of which the code knows nothing. */
 const NOT_ASKED: ReadonlySet<FaultCode> = new Set<FaultCode>(['THROTTLED', 'TIER_UNAVAILABLE', 'BAD_REQUEST']);
 const NEEDS_TOKEN =
@@ -75,7 +87,13 @@ export class ExecuteRoute {
     }
   }
 
-  #start(request: IncomingMessage, response: ServerResponse, bytes: Buffer, principal: Principal, answer: Answer): void {
+  #start(
+    request: IncomingMessage,
+    response: ServerResponse,
+    bytes: Buffer,
+    principal: Principal,
+    answer: Answer,
+  ): void {
     try {
       const execution = this.#options.executions.start(parseBody(bytes), principal, request.socket.remoteAddress ?? '');
       response.on('close', () => {
@@ -93,9 +111,14 @@ export class ExecuteRoute {
     if (principal.role !== 'anonymous') return principal;
     if (!this.#options.open) throw new Fault('UNAUTHORIZED', NEEDS_TOKEN);
     const foreign = FOREIGN_HEADERS.find((name) => request.headers[name] !== undefined);
-    if (foreign !== undefined) throw new Fault('FORBIDDEN', `Without a token, POST /execute refuses requests of browsers and proxies (the header ${foreign} is set)`);
+    if (foreign !== undefined)
+      throw new Fault(
+        'FORBIDDEN',
+        `Without a token, POST /execute refuses requests of browsers and proxies (the header ${foreign} is set)`,
+      );
     const host = this.#options.origins.hostOf(request);
-    if (host === null || !this.#options.origins.isOperatorHost(host)) throw new Fault('FORBIDDEN', 'Without a token, POST /execute answers on the operator host names only');
+    if (host === null || !this.#options.origins.isOperatorHost(host))
+      throw new Fault('FORBIDDEN', 'Without a token, POST /execute answers on the operator host names only');
     return principal;
   }
 }
@@ -115,19 +138,30 @@ class Answer {
 
   tell(id: string, outcome: ExecutionOutcome): void {
     const headers = { 'cordon-invocation': id };
-    if (outcome.ok) return this.#send(200, { success: true, result: outcome.result, duration: outcome.durationMs }, headers, null);
+    if (outcome.ok)
+      return this.#send(200, { success: true, result: outcome.result, duration: outcome.durationMs }, headers, null);
     const { fault, logs, durationMs } = outcome;
     this.#options.onError(`[Error] ${id} ${fault.code}: ${fault.message}`);
     const stack = fault.details.stack ?? fault.details.issues?.join('\n') ?? fault.message;
     const value = { success: false, error: fault.message, stack, code: fault.code, duration: durationMs, logs };
     // What the code did is the answer to the question; that it could not be asked is an error.
     const asked = fault.blame === 'tenant' && !NOT_ASKED.has(fault.code);
-    this.#send(asked ? 200 : fault.status, value, { ...(asked ? {} : headersOf(fault)), ...headers, 'cordon-fault': fault.code }, fault.code);
+    this.#send(
+      asked ? 200 : fault.status,
+      value,
+      { ...(asked ? {} : headersOf(fault)), ...headers, 'cordon-fault': fault.code },
+      fault.code,
+    );
   }
 
   refuse(fault: Fault): void {
     const { issues } = fault.details;
-    const value = { success: false, error: fault.message, code: fault.code, ...(issues === undefined ? {} : { issues }) };
+    const value = {
+      success: false,
+      error: fault.message,
+      code: fault.code,
+      ...(issues === undefined ? {} : { issues }),
+    };
     this.#send(fault.status, value, { ...headersOf(fault), ...closing(this.#request) }, fault.code);
   }
 
@@ -152,7 +186,9 @@ function parseBody(bytes: Buffer): ExecutionRequest {
   }
   const parsed = Body.safeParse(json);
   if (!parsed.success) {
-    const issues = parsed.error.issues.map(({ path, message }) => `${path.length === 0 ? 'the body' : path.join('.')}: ${message}`);
+    const issues = parsed.error.issues.map(
+      ({ path, message }) => `${path.length === 0 ? 'the body' : path.join('.')}: ${message}`,
+    );
     throw new Fault('BAD_REQUEST', `The request is not valid: ${issues.join('; ')}`, { issues });
   }
   const { timeout, memory, tenant, ...rest } = parsed.data;

@@ -33,11 +33,26 @@ export class FunctionRoute implements HttpCallOwner {
   handle(request: IncomingMessage, response: ServerResponse, url: string): void {
     const { origins, routes } = this.#options;
     const host = origins.hostOf(request);
-    if (host === null) return this.#refuse(request, response, new Fault('BAD_REQUEST', 'The Host header is not a host name with an optional port'));
+    if (host === null)
+      return this.#refuse(
+        request,
+        response,
+        new Fault('BAD_REQUEST', 'The Host header is not a host name with an optional port'),
+      );
     const name = nameIn(url);
     const version = routes.find(origins.tenantOf(host), name);
-    if (version === undefined) return this.#refuse(request, response, new Fault('NOT_FOUND', `There is no function ${JSON.stringify(name.slice(0, 80))}`));
-    if (!METHODS.has(request.method as string)) return this.#refuse(request, response, new Fault('METHOD_NOT_ALLOWED', `A function can't be called with ${request.method}`));
+    if (version === undefined)
+      return this.#refuse(
+        request,
+        response,
+        new Fault('NOT_FOUND', `There is no function ${JSON.stringify(name.slice(0, 80))}`),
+      );
+    if (!METHODS.has(request.method as string))
+      return this.#refuse(
+        request,
+        response,
+        new Fault('METHOD_NOT_ALLOWED', `A function can't be called with ${request.method}`),
+      );
     const trusted = origins.trusts(request);
     const call = new HttpCall(
       this,
@@ -56,7 +71,12 @@ export class FunctionRoute implements HttpCallOwner {
   onDone(call: HttpCall, status: number, fault: Fault | null): void {
     const { logs, onRequest } = this.#options;
     if (fault === null) return onRequest(call, status, call.startedMs, null);
-    if (fault.code !== 'CANCELLED') logs.write(call.version, call.id, { level: 'error', message: `${fault.code}: ${fault.details.stack ?? fault.message}`, timeMs: Date.now() });
+    if (fault.code !== 'CANCELLED')
+      logs.write(call.version, call.id, {
+        level: 'error',
+        message: `${fault.code}: ${fault.details.stack ?? fault.message}`,
+        timeMs: Date.now(),
+      });
     onRequest(call, status, call.startedMs, `${fault.code} ${call.version.key}`);
   }
 
@@ -83,7 +103,12 @@ export class FunctionRoute implements HttpCallOwner {
 
   #refuse(request: IncomingMessage, response: ServerResponse, fault: Fault): void {
     sendFault(request, response, fault);
-    this.#options.onRequest({ method: request.method ?? '', url: request.url ?? '' }, fault.status, performance.now(), fault.code);
+    this.#options.onRequest(
+      { method: request.method ?? '', url: request.url ?? '' },
+      fault.status,
+      performance.now(),
+      fault.code,
+    );
   }
 }
 

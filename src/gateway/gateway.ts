@@ -9,7 +9,12 @@ import type { Origins } from './origin.ts';
 import { sendFault, sendJson } from './reply.ts';
 
 /** Told of every request that was answered, for the log. `note` is what went wrong. */
-export type OnRequest = (request: { readonly method: string; readonly url: string }, status: number, startedMs: number, note: string | null) => void;
+export type OnRequest = (
+  request: { readonly method: string; readonly url: string },
+  status: number,
+  startedMs: number,
+  note: string | null,
+) => void;
 
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -40,10 +45,13 @@ export function createGateway(options: GatewayOptions): Server {
     const path = pathOf(url);
     if (path === '/execute') return execute.handle(request, response);
     const startedMs = performance.now();
-    response.on('finish', () => options.functions.onRequest({ method: request.method ?? '', url }, response.statusCode, startedMs, null));
+    response.on('finish', () =>
+      options.functions.onRequest({ method: request.method ?? '', url }, response.statusCode, startedMs, null),
+    );
     if (path === '/health') return health(request, response);
     const host = options.origins.hostOf(request);
-    if (options.control !== null && host !== null && options.origins.isOperatorHost(host)) return options.control(request, response);
+    if (options.control !== null && host !== null && options.origins.isOperatorHost(host))
+      return options.control(request, response);
     sendFault(request, response, new Fault('NOT_FOUND', 'There is nothing here; functions answer at /fn/<name>'));
   }
 
@@ -91,7 +99,8 @@ export function stopListening(server: Server): Promise<void> {
 }
 
 function health(request: IncomingMessage, response: ServerResponse): void {
-  if (request.method !== 'GET' && request.method !== 'HEAD') return sendFault(request, response, new Fault('METHOD_NOT_ALLOWED', `/health takes GET, not ${request.method}`));
+  if (request.method !== 'GET' && request.method !== 'HEAD')
+    return sendFault(request, response, new Fault('METHOD_NOT_ALLOWED', `/health takes GET, not ${request.method}`));
   sendJson(response, 200, { status: 'healthy', timestamp: new Date().toISOString() }, { 'cache-control': 'no-store' });
 }
 

@@ -13,7 +13,14 @@ const DROPPED_FROM_REQUEST: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-const FORWARDING: ReadonlySet<string> = new Set(['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port', 'x-real-ip']);
+const FORWARDING: ReadonlySet<string> = new Set([
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-forwarded-port',
+  'x-real-ip',
+]);
 
 /** Decided by the host for every response. */
 const DROPPED_FROM_RESPONSE: ReadonlySet<string> = new Set([
@@ -63,10 +70,12 @@ export function addResponseHeaders(target: string[], headers: readonly string[],
 /** The content-length that a function states for a streamed body; null where it states none that is a number. */
 export function statedLength(headers: readonly string[]): number | null {
   for (let i = 0; i + 1 < headers.length; i += 2) {
-    if ((headers[i] as string).toLowerCase() === 'content-length' && /^\d{1,15}$/.test(headers[i + 1] as string)) return Number(headers[i + 1]);
+    if ((headers[i] as string).toLowerCase() === 'content-length' && /^\d{1,15}$/.test(headers[i + 1] as string))
+      return Number(headers[i + 1]);
   }
   return null;
 }
 
 const isOurs = (name: string): boolean => name.startsWith('cordon-') || name.startsWith('x-cordon-');
-const isCookie = (name: string): boolean => name === 'set-cookie' || name === 'set-cookie2' || name === 'clear-site-data';
+const isCookie = (name: string): boolean =>
+  name === 'set-cookie' || name === 'set-cookie2' || name === 'clear-site-data';

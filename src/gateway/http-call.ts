@@ -105,7 +105,8 @@ export class HttpCall implements Call, ResponseSink {
 
   end(): void {
     if (this.#over) return;
-    if (this.#owed !== null && this.#owed > 0) return this.#abandon(new Fault('BAD_RESPONSE', 'The response body is shorter than its content-length'));
+    if (this.#owed !== null && this.#owed > 0)
+      return this.#abandon(new Fault('BAD_RESPONSE', 'The response body is shorter than its content-length'));
     this.#response.end();
     this.#done(this.#response.statusCode, null);
   }
@@ -117,7 +118,12 @@ export class HttpCall implements Call, ResponseSink {
     const { status, headers, body } = problemOf(fault);
     // A body that nobody reads any more must not be taken for the next request.
     const unread = !this.#request.complete;
-    this.#response.writeHead(status, { ...headers, 'cordon-invocation': this.id, 'content-length': Buffer.byteLength(body), ...(unread ? { connection: 'close' } : {}) });
+    this.#response.writeHead(status, {
+      ...headers,
+      'cordon-invocation': this.id,
+      'content-length': Buffer.byteLength(body),
+      ...(unread ? { connection: 'close' } : {}),
+    });
     this.#response.end(body);
     this.#done(status, fault);
   }
@@ -178,7 +184,8 @@ export class HttpCall implements Call, ResponseSink {
 }
 
 /** Node writes a head and a body that is text in one piece; as latin1, every byte stays what it is. */
-const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+const latin1 = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 
 export function bodyTooLarge(limit: number): Fault {
   return new Fault('BODY_TOO_LARGE', `The request body is larger than ${limit} bytes`);

@@ -12,7 +12,7 @@ export interface OriginOptions {
 }
 
 const HOST = /^(?:[a-z0-9_](?:[a-z0-9._-]{0,252})|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i;
-export const DEFAULT_TENANT = 'default';
+const DEFAULT_TENANT = 'default';
 const NO_HOST = 'localhost';
 
 export class Origins {
@@ -49,7 +49,10 @@ export class Origins {
     if (this.#options.trustedProxies.rules.length === 0) return false;
     const { remoteAddress, remoteFamily } = request.socket;
     if (remoteAddress === undefined) return false;
-    return this.#options.trustedProxies.check(unmapped(remoteAddress), remoteFamily === 'IPv6' && !remoteAddress.startsWith(MAPPED) ? 'ipv6' : 'ipv4');
+    return this.#options.trustedProxies.check(
+      unmapped(remoteAddress),
+      remoteFamily === 'IPv6' && !remoteAddress.startsWith(MAPPED) ? 'ipv6' : 'ipv4',
+    );
   }
 
   /** The client's address: the peer's, or what a trusted proxy says: the last address that is not itself a proxy's. */

@@ -6,7 +6,7 @@
 import { Migrator } from 'kysely/migration';
 import type { Migration } from 'kysely/migration';
 import type { Kysely } from 'kysely';
-import { StorageError } from './storage.ts';
+import { StartError } from '../core/start-error.ts';
 
 export type Migrations = Readonly<Record<string, Migration>>;
 
@@ -20,7 +20,7 @@ export const LOG_MIGRATIONS: Migrations = {
   '0001_logs': { up: createLogs },
 };
 
-/** Brings a database up to date. Throws a {@link StorageError} for one that a later Cordon has written. */
+/** Brings a database up to date. Throws a {@link StartError} for one that a later Cordon has written. */
 export async function migrate<Schema>(db: Kysely<Schema>, migrations: Migrations): Promise<void> {
   await refuseTheFuture(db, migrations);
   const migrator = new Migrator({
@@ -43,7 +43,7 @@ async function refuseTheFuture<Schema>(db: Kysely<Schema>, migrations: Migration
     .execute();
   const unknown = applied.filter(({ name }) => !Object.hasOwn(migrations, name));
   if (unknown.length === 0) return;
-  throw new StorageError(
+  throw new StartError(
     `it was written by a later Cordon (${unknown.map(({ name }) => name).join(', ')}): start that one, or choose another CORDON_DATA_DIR`,
   );
 }

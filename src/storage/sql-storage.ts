@@ -35,7 +35,7 @@ export function createSqlStorage(main: Kysely<MainSchema>, logs: Kysely<LogSchem
         .selectFrom('logs')
         .select((e) => e.fn.max('id').as('id'))
         .executeTakeFirstOrThrow();
-      return Number(id ?? 0);
+      return id ?? 0;
     },
     pruneLogs: (retention) => pruneLogs(logs, retention),
     async close() {
@@ -233,8 +233,8 @@ function recordOf(row: VersionRow & Pick<Selectable<FunctionsTable>, 'created_ms
     ...sharedOf(row),
     version: row.number,
     envNames: Object.keys(envOf(row)).sort(),
-    createdMs: Number(row.created_ms),
-    deployedMs: Number(row.deployed_ms),
+    createdMs: row.created_ms,
+    deployedMs: row.deployed_ms,
   };
 }
 
@@ -266,7 +266,7 @@ const logRow = ({ timeMs, ...line }: LogLine): LogsTable => ({ ...line, time_ms:
 
 const lineOf = ({ time_ms: timeMs, ...row }: Selectable<LogsTable>): LogLine => ({
   ...row,
-  id: Number(row.id),
+  id: row.id,
   level: row.level as LogLine['level'],
-  timeMs: Number(timeMs),
+  timeMs,
 });

@@ -5,13 +5,13 @@ import { DatabaseSync } from 'node:sqlite';
 import type { SQLInputValue, StatementSync } from 'node:sqlite';
 import { Kysely, SqliteAdapter, SqliteDialect } from 'kysely';
 import type { SqliteDatabase, SqliteStatement } from 'kysely';
-import { StorageError } from './storage.ts';
+import { StartError } from '../core/start-error.ts';
 
 /** `full`: a commit survives the loss of power. `normal`: it survives the death of the process. */
 export type Durability = 'full' | 'normal';
 
 /**
- * Opens a database file for this process alone, and makes it when it isn't there. Throws a {@link StorageError} when
+ * Opens a database file for this process alone, and makes it when it isn't there. Throws a {@link StartError} when
  * another process has it, or when it is no database.
  */
 export function openSqlite<Schema>(path: string, durability: Durability): Kysely<Schema> {
@@ -22,7 +22,7 @@ export function openSqlite<Schema>(path: string, durability: Durability): Kysely
     configure(database, durability);
   } catch (error) {
     database.close();
-    throw new StorageError(reason(error));
+    throw new StartError(reason(error));
   }
   return new Kysely<Schema>({ dialect: new NodeSqliteDialect({ database: adapt(database) }) });
 }

@@ -14,10 +14,10 @@ import type { LogSchema, MainSchema } from './schema.ts';
 import { createSqlStorage } from './sql-storage.ts';
 import { openSqlite } from './sqlite-database.ts';
 import type { Durability } from './sqlite-database.ts';
-import { StorageError } from './storage.ts';
+import { StartError } from '../core/start-error.ts';
 import type { Storage } from './storage.ts';
 
-/** Throws a {@link StorageError}. */
+/** Throws a {@link StartError}. */
 export async function openSqliteStorage(dataDir: string): Promise<Storage> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const main = await openMigrated<MainSchema>(join(dataDir, 'cordon.db'), 'full', MAIN_MIGRATIONS);
@@ -42,6 +42,6 @@ async function openMigrated<Schema>(
     return db;
   } catch (error) {
     await db?.destroy();
-    throw new StorageError(`${path} can't be opened: ${(error as Error).message}`, { cause: error });
+    throw new StartError(`${path} can't be opened: ${(error as Error).message}`, { cause: error });
   }
 }

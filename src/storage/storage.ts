@@ -40,8 +40,3 @@ export interface Storage {
   pruneLogs(retention: LogRetention): Promise<number>;
   close(): Promise<void>;
 }
-
-/** Why a storage can't be opened. The message is for the operator, and says what to do. */
-export class StorageError extends Error {
-  override readonly name = 'StorageError';
-}

@@ -165,7 +165,9 @@ export class Cordon {
 
   /** What runs now, for whoever looks for a culprit. */
   running(): string[] {
-    return [...this.#versions.values()].filter((replicas) => replicas.inFlight > 0).map((replicas) => replicas.version.key);
+    return [...this.#versions.values()]
+      .filter((replicas) => replicas.inFlight > 0)
+      .map((replicas) => replicas.version.key);
   }
 
   #feedStarved(): void {
@@ -204,7 +206,9 @@ export class Cordon {
         void this.end(reason, culprit === null ? this.running() : [culprit]);
       },
       onOverrun: (version) => {
-        this.owner.options.report(`executor ${executor.id} of ${this.key}: ${version.key} did not end when its time was over`);
+        this.owner.options.report(
+          `executor ${executor.id} of ${this.key}: ${version.key} did not end when its time was over`,
+        );
         void this.end('a function did not end when its time was over', [version.key]);
       },
       onLog: (version, invocation, entry: LogEntry) => this.owner.options.logs.write(version, invocation, entry),

@@ -45,6 +45,8 @@ class Run implements Execution, ResponseSink {
   readonly #startedMs = performance.now();
   readonly #logs: string[] = [];
   #chunks: Uint8Array[] = [];
+  #bytes = 0;
+  #logUnits = 0;
   #exchange: Exchange | null = null;
   #built = false;
   #cancelled = false;
@@ -76,7 +78,9 @@ class Run implements Execution, ResponseSink {
 
   complete(_status: number, _headers: readonly string[], body: Uint8Array): void {
     try {
-      const result = JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8')) as ExecutionResult;
+      const result = JSON.parse(
+        Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'),
+      ) as ExecutionResult;
       this.#resolve({ ok: true, result, durationMs: this.#durationMs() });
     } catch {
       this.fail(new Fault('BAD_RESPONSE', 'The result is not JSON'));
@@ -87,8 +91,15 @@ class Run implements Execution, ResponseSink {
     this.#chunks = [];
   }
 
+  /** The far side keeps to the limits by itself, unless it was taken over. */
   data(chunk: Uint8Array): boolean {
-    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    if (this.#bytes <= this.#version.limits.responseBytes) {
+      this.#chunks.push(chunk);
+      return true;
+    }
+    this.#exchange?.cancel();
+    this.#failed(new Fault('RESPONSE_TOO_LARGE', 'The result is too large'));
     return true;
   }
 
@@ -110,7 +121,8 @@ class Run implements Execution, ResponseSink {
   }
 
   log(entry: LogEntry): void {
-    this.#logs.push(entry.message);
+    this.#logUnits += entry.message.length;
+    if (this.#logUnits <= this.#version.limits.logBytes) this.#logs.push(entry.message);
   }
 
   #failed(fault: Fault): void {
@@ -124,9 +136,20 @@ class Run implements Execution, ResponseSink {
 
 function versionOf(request: ExecutionRequest, principal: Principal, options: ExecutionsOptions): FunctionVersion {
   const code = Buffer.from(request.code, 'utf8');
-  if (code.length > options.maxCodeBytes) throw new Fault('CODE_TOO_LARGE', `Function code exceeds ${options.maxCodeBytes / 1024} KB`);
-  const timeoutMs = requireWithin('timeout', request.timeoutMs ?? DEFAULT_LIMITS.execute.timeoutMs, EXECUTE_BOUNDS.timeoutMs, 'ms');
-  const memoryMb = requireWithin('memory', request.memoryMb ?? DEFAULT_LIMITS.execute.memoryMb, EXECUTE_BOUNDS.memoryMb, 'MB');
+  if (code.length > options.maxCodeBytes)
+    throw new Fault('CODE_TOO_LARGE', `Function code exceeds ${options.maxCodeBytes / 1024} KB`);
+  const timeoutMs = requireWithin(
+    'timeout',
+    request.timeoutMs ?? DEFAULT_LIMITS.execute.timeoutMs,
+    EXECUTE_BOUNDS.timeoutMs,
+    'ms',
+  );
+  const memoryMb = requireWithin(
+    'memory',
+    request.memoryMb ?? DEFAULT_LIMITS.execute.memoryMb,
+    EXECUTE_BOUNDS.memoryMb,
+    'MB',
+  );
   const hash = createHash('sha256').update(code).digest('hex');
   return {
     key: `execute ${hash}`,
@@ -179,5 +202,7 @@ function callOf(id: string, { request = {} }: ExecutionRequest, principal: Princ
 
 /** The builder has to be told what a source is: a body with `return` is a script, all else is a module. */
 function kindOf(code: string): HandlerKind {
-  return /\b(?:import|export)\b|module\.exports|exports\.\w|Deno\.serve|addEventListener/.test(code) ? 'module' : 'script';
+  return /\b(?:import|export)\b|module\.exports|exports\.\w|Deno\.serve|addEventListener/.test(code)
+    ? 'module'
+    : 'script';
 }

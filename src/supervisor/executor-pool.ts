@@ -64,7 +64,11 @@ export class ExecutorPool {
   }
 
   #refill(): void {
-    while (!this.#closed && this.#starts.size < MAX_STARTING && this.#ready.length + this.#starts.size < this.#size + this.#waiting.length) {
+    while (
+      !this.#closed &&
+      this.#starts.size < MAX_STARTING &&
+      this.#ready.length + this.#starts.size < this.#size + this.#waiting.length
+    ) {
       const start: Promise<void> = this.#startOne().finally(() => {
         this.#starts.delete(start);
         if (!this.#resting) this.#refill();
@@ -87,9 +91,12 @@ export class ExecutorPool {
 
   /** Nobody waits for the next attempt: it may fail as well. */
   #failed(error: unknown): void {
-    this.#report(`${this.tier.name}: an executor could not be started: ${error instanceof Error ? error.message : String(error)}`);
+    this.#report(
+      `${this.tier.name}: an executor could not be started: ${error instanceof Error ? error.message : String(error)}`,
+    );
     const unavailable = error instanceof Fault && error.code === 'TIER_UNAVAILABLE';
-    for (const answer of this.#waiting.splice(0)) answer(unavailable ? error : new Fault('OVERLOADED', 'No executor could be started'));
+    for (const answer of this.#waiting.splice(0))
+      answer(unavailable ? error : new Fault('OVERLOADED', 'No executor could be started'));
     for (const filled of this.#filled.splice(0)) filled();
     if (this.#resting) return;
     this.#resting = true;

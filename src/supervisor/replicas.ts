@@ -80,14 +80,23 @@ export class Replicas {
   }
 
   failWaiting(fault: Fault): void {
-    for (let next = this.#dequeue(); next !== undefined; next = this.#dequeue()) this.#fail(next.sink, next.load, fault);
+    for (let next = this.#dequeue(); next !== undefined; next = this.#dequeue())
+      this.#fail(next.sink, next.load, fault);
   }
 
   /** Fails what has waited too long. Called by the watch. */
   expire(nowMs: number): void {
-    for (let first = this.#waiting[0]; first !== undefined && nowMs - first.sinceMs > MAX_WAIT_MS; first = this.#waiting[0]) {
+    for (
+      let first = this.#waiting[0];
+      first !== undefined && nowMs - first.sinceMs > MAX_WAIT_MS;
+      first = this.#waiting[0]
+    ) {
       this.#dequeue();
-      this.#fail(first.sink, first.load, new Fault('OVERLOADED', 'The request waited too long for a sandbox', { retryAfterSeconds: 1 }));
+      this.#fail(
+        first.sink,
+        first.load,
+        new Fault('OVERLOADED', 'The request waited too long for a sandbox', { retryAfterSeconds: 1 }),
+      );
     }
   }
 
@@ -188,7 +197,11 @@ export class Replicas {
 
   #wait(call: Call, sink: ResponseSink, load: TenantLoad): void {
     if (this.#waiting.length >= MAX_WAITING) {
-      return this.#fail(sink, load, new Fault('OVERLOADED', 'Too many requests wait for this function', { retryAfterSeconds: 1 }));
+      return this.#fail(
+        sink,
+        load,
+        new Fault('OVERLOADED', 'Too many requests wait for this function', { retryAfterSeconds: 1 }),
+      );
     }
     const waiting: WaitingCall = { call, sink, load, sinceMs: performance.now(), queued: true };
     this.#waiting.push(waiting);

@@ -49,7 +49,8 @@ export class Supervisor implements CordonOwner {
 
   constructor(options: SupervisorOptions) {
     this.options = options;
-    for (const tier of options.tiers) this.#pools.set(tier.name, new ExecutorPool(tier, options.poolSize, options.report));
+    for (const tier of options.tiers)
+      this.#pools.set(tier.name, new ExecutorPool(tier, options.poolSize, options.report));
     this.#tenants = new TenantLoads(options.tenantConcurrency);
     this.#watch = startWatch(this);
   }
@@ -68,14 +69,19 @@ export class Supervisor implements CordonOwner {
     const load = this.#tenants.enter(version.tenant);
     if (load === null) {
       return sink.fail(
-        new Fault('THROTTLED', `More than ${this.options.tenantConcurrency} requests of this tenant are running or waiting`, { retryAfterSeconds: 1 }),
+        new Fault(
+          'THROTTLED',
+          `More than ${this.options.tenantConcurrency} requests of this tenant are running or waiting`,
+          { retryAfterSeconds: 1 },
+        ),
       );
     }
     this.#cordonFor(version, call).run(version, call, sink, load);
   }
 
   rerun(version: FunctionVersion, call: Call, sink: ResponseSink, load: TenantLoad): void {
-    if (!this.#closing && call.attempts < MAX_ATTEMPTS) return this.#cordonFor(version, call).run(version, call, sink, load);
+    if (!this.#closing && call.attempts < MAX_ATTEMPTS)
+      return this.#cordonFor(version, call).run(version, call, sink, load);
     leave(load);
     sink.fail(
       this.#closing

@@ -57,10 +57,15 @@ function watchMemory(cordon: Cordon, options: SupervisorOptions): number {
   if (usage === null || usage === undefined) return 0;
   const bound = cordon.memoryBoundBytes;
   if (usage.rssBytes > bound) {
-    options.report(`executor of ${cordon.key}: ${Math.round(usage.rssBytes / MB)} MB of memory, more than its ${Math.round(bound / MB)} MB`);
+    options.report(
+      `executor of ${cordon.key}: ${Math.round(usage.rssBytes / MB)} MB of memory, more than its ${Math.round(bound / MB)} MB`,
+    );
     const running = cordon.running();
     // Where only one version was running there is no doubt whose memory it was.
-    const cause = running.length === 1 ? new Fault('OUT_OF_MEMORY', 'The function used more memory than its executor may') : undefined;
+    const cause =
+      running.length === 1
+        ? new Fault('OUT_OF_MEMORY', 'The function used more memory than its executor may')
+        : undefined;
     void cordon.end('it used more memory than it may', running, cause);
   } else if (usage.rssBytes > bound * SOFT_SHARE) {
     for (const replicas of cordon.replicas) replicas.evictIdle();
@@ -74,7 +79,8 @@ function watchPulse(cordon: Cordon, now: number, options: SupervisorOptions): vo
     options.report(`executor of ${cordon.key}: no sign of life for ${Math.round(silentMs)} ms`);
     return void cordon.end('it gave no sign of life', cordon.running());
   }
-  if (cordon.inFlight + cordon.waiting === 0 && now - cordon.idleSinceMs > IDLE_EXECUTOR_MS) void cordon.end('it was idle');
+  if (cordon.inFlight + cordon.waiting === 0 && now - cordon.idleSinceMs > IDLE_EXECUTOR_MS)
+    void cordon.end('it was idle');
 }
 
 /** Over the whole host's budget, the executors that were idle longest are ended first, whoever's they are. */
@@ -85,7 +91,9 @@ function keepWithinBudget({ cordons, options }: Watched, totalBytes: number): vo
   for (const cordon of idle.sort((a, b) => a.idleSinceMs - b.idleSinceMs)) {
     if (over <= 0) return;
     over -= cordon.executor?.usage()?.rssBytes ?? 0;
-    options.report(`executor of ${cordon.key}: ended, because the host's ${options.hostMemoryMb} MB for executors are used up`);
+    options.report(
+      `executor of ${cordon.key}: ended, because the host's ${options.hostMemoryMb} MB for executors are used up`,
+    );
     void cordon.end('the host needed its memory');
   }
 }

@@ -57,7 +57,10 @@ class WalledExecutor implements Executor {
 
   async ready(): Promise<void> {
     const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => reject(new Error(`it was not ready within ${READY_DEADLINE_MS / 1000} s`)), READY_DEADLINE_MS);
+    const timer = setTimeout(
+      () => reject(new Error(`it was not ready within ${READY_DEADLINE_MS / 1000} s`)),
+      READY_DEADLINE_MS,
+    );
     const gone = this.#process.exited.then(({ code, signal }) => {
       throw new Error(`it ended with ${signal ?? `code ${code}`} before it was ready`);
     });
@@ -65,7 +68,10 @@ class WalledExecutor implements Executor {
       await Promise.race([this.#ready, late, gone]);
     } catch (error) {
       await this.kill('it did not start');
-      throw new Fault('INTERNAL', `An executor did not start: ${(error as Error).message}. It said: ${this.#output.trim() || 'nothing'}`);
+      throw new Fault(
+        'INTERNAL',
+        `An executor did not start: ${(error as Error).message}. It said: ${this.#output.trim() || 'nothing'}`,
+      );
     } finally {
       clearTimeout(timer);
       gone.catch(() => undefined);
@@ -96,7 +102,9 @@ class WalledExecutor implements Executor {
 
   async kill(reason: string, cause?: Fault): Promise<void> {
     this.#endReason ??= reason;
-    this.#session.end(cause ?? new Fault('SANDBOX_RECYCLED', 'The executor of this sandbox was ended under this request'));
+    this.#session.end(
+      cause ?? new Fault('SANDBOX_RECYCLED', 'The executor of this sandbox was ended under this request'),
+    );
     await this.#process.kill();
   }
 

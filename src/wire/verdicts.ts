@@ -22,7 +22,8 @@ const MAX_TEXT = 16 * 1024;
 export function readFault(meta: unknown): readonly [code: FaultCode, message: string, stack: string | null] {
   if (!Array.isArray(meta)) throw new ProtocolError('a fault that is not a list');
   const [code, message, stack] = meta as unknown[];
-  if (typeof code !== 'string' || typeof message !== 'string') throw new ProtocolError('a fault without a code and a message');
+  if (typeof code !== 'string' || typeof message !== 'string')
+    throw new ProtocolError('a fault without a code and a message');
   return [
     GUEST_FAULTS.has(code) ? (code as FaultCode) : 'HANDLER_THREW',
     message.slice(0, MAX_TEXT),
@@ -33,7 +34,8 @@ export function readFault(meta: unknown): readonly [code: FaultCode, message: st
 export function readLog(meta: unknown): LogEntry {
   if (!Array.isArray(meta)) throw new ProtocolError('a log line that is not a list');
   const [level, message] = meta as unknown[];
-  if (typeof level !== 'string' || !LEVELS.has(level) || typeof message !== 'string') throw new ProtocolError('a log line without a level and a text');
+  if (typeof level !== 'string' || !LEVELS.has(level) || typeof message !== 'string')
+    throw new ProtocolError('a log line without a level and a text');
   return { level: level as LogLevel, message: message.slice(0, MAX_TEXT), timeMs: Date.now() };
 }
 
@@ -41,8 +43,10 @@ export function readLog(meta: unknown): LogEntry {
 export function readHead(meta: unknown): readonly [status: number, headers: readonly string[], settled: boolean] {
   if (!Array.isArray(meta)) throw new ProtocolError('a head that is not a list');
   const [status, headers, settled] = meta as unknown[];
-  if (typeof status !== 'number' || !Number.isInteger(status) || status < 200 || status > 599) throw new ProtocolError('a status outside 200 to 599');
+  if (typeof status !== 'number' || !Number.isInteger(status) || status < 200 || status > 599)
+    throw new ProtocolError('a status outside 200 to 599');
   if (!Array.isArray(headers) || headers.length % 2 !== 0) throw new ProtocolError('headers that are not pairs');
-  for (let i = 0; i < headers.length; i++) if (typeof headers[i] !== 'string') throw new ProtocolError('a header that is not a string');
+  for (let i = 0; i < headers.length; i++)
+    if (typeof headers[i] !== 'string') throw new ProtocolError('a header that is not a string');
   return [status, headers as string[], settled === 1];
 }

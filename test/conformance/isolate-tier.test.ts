@@ -1,4 +1,5 @@
 import { startIsolateTier } from '../support/isolate-tier.ts';
 import { testTier } from './tier.ts';
 
-for (const wall of ['bwrap', 'unshare'] as const) testTier(`the isolate tier behind ${wall}`, () => startIsolateTier(wall));
+for (const wall of ['bwrap', 'unshare'] as const)
+  testTier(`the isolate tier behind ${wall}`, () => startIsolateTier(wall));

@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import type { NewVersion, SourceFiles } from '../../src/core/deployment.ts';
 import type { FunctionVersion } from '../../src/core/function.ts';
 import type { LogLine } from '../../src/core/log-line.ts';
-import { StorageError } from '../../src/storage/storage.ts';
+import { StartError } from '../../src/core/start-error.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 
 export interface StorageEngine {
@@ -115,7 +115,10 @@ export function storageConformance(engine: StorageEngine): void {
     test('deployments at the same time get a number each', async (t) => {
       const storage = await open(t);
       const versions = await Promise.all(Array.from({ length: 8 }, () => storage.deployVersion(newVersion(), FILES)));
-      assert.deepEqual(versions.map(({ number }) => number).sort(), [1, 2, 3, 4, 5, 6, 7, 8]);
+      assert.deepEqual(
+        versions.map(({ number }) => number).sort((a, b) => a - b),
+        [1, 2, 3, 4, 5, 6, 7, 8],
+      );
     });
 
     test('a deployment that fails midway leaves no trace', async (t) => {
@@ -201,7 +204,7 @@ export function storageConformance(engine: StorageEngine): void {
           if (acknowledged === 40) break;
         }
         const second = openAt(dataDir);
-        await assert.rejects(second, (error) => error instanceof StorageError && /another Cordon/.test(error.message));
+        await assert.rejects(second, (error) => error instanceof StartError && /another Cordon/.test(error.message));
         writer.kill('SIGKILL');
         await once(writer, 'exit');
         const storage = await open(t, dataDir);

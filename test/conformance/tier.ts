@@ -32,9 +32,21 @@ export function testTier(name: string, start: () => Promise<TierUnderTest>): voi
     });
 
     let count = 0;
-    const open = async (code: string, limits: Partial<Limits> = {}, where: Executor = executor): Promise<OpenSandbox> => {
+    const open = async (
+      code: string,
+      limits: Partial<Limits> = {},
+      where: Executor = executor,
+    ): Promise<OpenSandbox> => {
       const artifact = await subject.build(code);
-      return new OpenSandbox(where, makeVersion(`f${++count}`, { artifact, tier: subject.tier.name, env: { GIVEN: 'value' }, limits: { concurrency: 64, memoryMb: 128, ...limits } }));
+      return new OpenSandbox(
+        where,
+        makeVersion(`f${++count}`, {
+          artifact,
+          tier: subject.tier.name,
+          env: { GIVEN: 'value' },
+          limits: { concurrency: 64, memoryMb: 128, ...limits },
+        }),
+      );
     };
 
     test('the probe runs a function for real', async () => {
@@ -42,7 +54,9 @@ export function testTier(name: string, start: () => Promise<TierUnderTest>): voi
     });
 
     test('a function answers with status, headers and body', async () => {
-      const { status, headers, body } = await (await open(`export default { fetch: () => new Response('made', { status: 201, headers: { 'x-a': 'b' } }) }`)).call();
+      const { status, headers, body } = await (
+        await open(`export default { fetch: () => new Response('made', { status: 201, headers: { 'x-a': 'b' } }) }`)
+      ).call();
       assert.equal(status, 201);
       assert.equal(headers[headers.indexOf('x-a') + 1], 'b');
       assert.equal(body, 'made');
@@ -56,15 +70,22 @@ export function testTier(name: string, start: () => Promise<TierUnderTest>): voi
     });
 
     test('a sandbox sees the environment it was given and nothing of the host', async () => {
-      const opened = await open('export default { fetch: (request, env) => Response.json({ env, process: typeof process, keys: Object.keys(globalThis) }) }');
+      const opened = await open(
+        'export default { fetch: (request, env) => Response.json({ env, process: typeof process, keys: Object.keys(globalThis) }) }',
+      );
       const seen = JSON.parse((await opened.call()).body) as { env: object; process: string };
       assert.deepEqual(seen.env, { GIVEN: 'value' });
       assert.equal(seen.process, 'undefined');
     });
 
     test('a handler that throws fails its call and no other', async () => {
-      const opened = await open(`export default { fetch(request) { if (request.url.endsWith('bad')) throw new Error('boom'); return new Response('good') } }`);
-      const [bad, good] = await Promise.allSettled([opened.call({ url: 'http://localhost/bad' }), opened.call({ url: 'http://localhost/good' })]);
+      const opened = await open(
+        `export default { fetch(request) { if (request.url.endsWith('bad')) throw new Error('boom'); return new Response('good') } }`,
+      );
+      const [bad, good] = await Promise.allSettled([
+        opened.call({ url: 'http://localhost/bad' }),
+        opened.call({ url: 'http://localhost/good' }),
+      ]);
       assert.equal(bad.status === 'rejected' && (bad.reason as Fault).code, 'HANDLER_THREW');
       assert.equal(good.status === 'fulfilled' && good.value.body, 'good');
     });
@@ -81,7 +102,10 @@ export function testTier(name: string, start: () => Promise<TierUnderTest>): voi
     });
 
     test('a function over its memory is stopped and its neighbour answers', { timeout: 30_000 }, async () => {
-      const bomb = await open('export default { fetch() { const all = []; for (;;) all.push(new Array(1000).fill({})); } }', { timeoutMs: 20_000, memoryMb: 64 });
+      const bomb = await open(
+        'export default { fetch() { const all = []; for (;;) all.push(new Array(1000).fill({})); } }',
+        { timeoutMs: 20_000, memoryMb: 64 },
+      );
       const neighbour = await open(`export default { fetch: () => new Response('here') }`);
       const exploded = bomb.fault();
       assert.equal((await neighbour.call()).body, 'here');
@@ -90,7 +114,10 @@ export function testTier(name: string, start: () => Promise<TierUnderTest>): voi
     });
 
     test('what waited behind a call that never yields is told that it had not begun', async () => {
-      const opened = await open('let n = 0; export default { async fetch() { if (n++ === 0) { await null; for (;;); } return new Response("late") } }', { timeoutMs: 300 });
+      const opened = await open(
+        'let n = 0; export default { async fetch() { if (n++ === 0) { await null; for (;;); } return new Response("late") } }',
+        { timeoutMs: 300 },
+      );
       const first = opened.fault();
       await new Promise((resolve) => setTimeout(resolve, 100));
       const behind = opened.call();
@@ -166,11 +193,11 @@ export function testTier(name: string, start: () => Promise<TierUnderTest>): voi
 
     test('interleaved invocations keep their own context over every way to wait', async () => {
       const opened = await open(INTERLEAVED);
-      const names = ['a', 'b', 'c', 'd'];
-      const sinks = names.map((name) => opened.start({ id: name, url: `http://localhost/${name}` }));
+      const ids = ['a', 'b', 'c', 'd'];
+      const sinks = ids.map((id) => opened.start({ id, url: `http://localhost/${id}` }));
       await Promise.all(sinks.map((sink) => sink.outcome));
-      for (const [i, name] of names.entries()) {
-        assert.deepEqual(new Set(sinks[i]?.logs.map((line) => line.split(' ')[0])), new Set([name]));
+      for (const [i, id] of ids.entries()) {
+        assert.deepEqual(new Set(sinks[i]?.logs.map((line) => line.split(' ')[0])), new Set([id]));
         assert.equal(sinks[i]?.logs.length, 14);
       }
     });
@@ -186,7 +213,10 @@ export function testTier(name: string, start: () => Promise<TierUnderTest>): voi
     });
 
     test('a log that is too long is cut with a notice', async () => {
-      const opened = await open(`export default { fetch() { for (let i = 0; i < 100; i++) console.log('x'.repeat(100)); return new Response(''); } }`, { logBytes: 1000 });
+      const opened = await open(
+        `export default { fetch() { for (let i = 0; i < 100; i++) console.log('x'.repeat(100)); return new Response(''); } }`,
+        { logBytes: 1000 },
+      );
       const sink = opened.start({});
       await sink.outcome;
       assert.ok(sink.logs.length < 15);
@@ -197,7 +227,12 @@ export function testTier(name: string, start: () => Promise<TierUnderTest>): voi
       const lone = await subject.tier.spawn();
       let exits = 0;
       const { promise: exited, resolve } = Promise.withResolvers<void>();
-      lone.listen({ onExit: () => (exits++, resolve()), onBroken: () => undefined, onOverrun: () => undefined, onLog: () => undefined });
+      lone.listen({
+        onExit: () => (exits++, resolve()),
+        onBroken: () => undefined,
+        onOverrun: () => undefined,
+        onLog: () => undefined,
+      });
       const opened = await open('export default { fetch: () => new Promise(() => {}) }', {}, lone);
       const fault = opened.fault();
       assert.ok((lone.usage()?.rssBytes ?? 0) > 1_000_000);

@@ -32,12 +32,17 @@ test('the request of the reference text gets the answer of the reference text', 
     memory: 128,
   });
   assert.equal(status, 200);
-  assert.deepEqual({ ...answer, duration: 0 }, { success: true, result: { statusCode: 200, headers: {}, body: '{"message":"Hello World"}' }, duration: 0 });
+  assert.deepEqual(
+    { ...answer, duration: 0 },
+    { success: true, result: { statusCode: 200, headers: {}, body: '{"message":"Hello World"}' }, duration: 0 },
+  );
   assert.equal(typeof answer.duration, 'number');
 });
 
 test('only code is required', async () => {
-  const [, answer] = await execute({ code: 'export default (req) => ({ statusCode: 201, body: [req.method, req.url, req.body, req.query, { ...req.headers }] })' });
+  const [, answer] = await execute({
+    code: 'export default (req) => ({ statusCode: 201, body: [req.method, req.url, req.body, req.query, { ...req.headers }] })',
+  });
   assert.deepEqual(answer.result, { statusCode: 201, headers: {}, body: ['GET', '/', '', {}, {}] });
 });
 
@@ -49,17 +54,28 @@ test('the handler gets method, url, headers, body and query as they were sent, a
     } })`,
     request: { method: 'POST', url: '/p?q=1', headers: { 'x-a': 'A' }, body: 'text', query: { b: ['c', 1] } },
   });
-  assert.deepEqual(answer.result.body, { sent: ['POST', '/p?q=1', 'A', 'text', ['c', 1]], request: [true, 'A', 'text'] });
+  assert.deepEqual(answer.result.body, {
+    sent: ['POST', '/p?q=1', 'A', 'text', ['c', 1]],
+    request: [true, 'A', 'text'],
+  });
 });
 
 for (const [convention, code, expected] of [
   ['a named export', 'export const handler = (req) => ({ statusCode: 200, body: req.method })', 'GET'],
   ['module.exports', 'module.exports.handler = async (event) => ({ statusCode: 200, body: event.httpMethod })', 'GET'],
-  ['a fetch handler', 'export default { fetch(request, env, ctx) { return new Response(env.A + typeof ctx.waitUntil) } }', 'afunction'],
+  [
+    'a fetch handler',
+    'export default { fetch(request, env, ctx) { return new Response(env.A + typeof ctx.waitUntil) } }',
+    'afunction',
+  ],
   ['Deno.serve', 'Deno.serve((req) => new Response("served " + req.method))', 'served GET'],
   ['a script body with return', 'const two = 1 + 1; return { statusCode: 200, body: "two is " + two }', 'two is 2'],
   ['a plain returned value', 'export default () => ({ answer: 42 })', { answer: 42 }],
-  ['TypeScript', 'interface A { readonly b: number }\nconst a: A = { b: 1 };\nexport default (req: Request): object => ({ statusCode: 200, body: `typed ${a.b}` })', 'typed 1'],
+  [
+    'TypeScript',
+    'interface A { readonly b: number }\nconst a: A = { b: 1 };\nexport default (req: Request): object => ({ statusCode: 200, body: `typed ${a.b}` })',
+    'typed 1',
+  ],
   ['a TypeScript script body', 'const a: number = 2;\nreturn { statusCode: 200, body: `typed ${a}` }', 'typed 2'],
 ] as const) {
   test(`${convention} is a handler`, async () => {
@@ -82,7 +98,9 @@ test('every call has an isolate of its own', async () => {
 });
 
 test('an error of the code answers 200 with success false, the stack and the logs so far', async () => {
-  const [status, answer] = await execute({ code: 'export default () => { console.log("before", { a: 1 }); throw new TypeError("boom") }' });
+  const [status, answer] = await execute({
+    code: 'export default () => { console.log("before", { a: 1 }); throw new TypeError("boom") }',
+  });
   assert.equal(status, 200);
   assert.equal(answer.success, false);
   assert.match(answer.error, /boom/);
@@ -100,11 +118,19 @@ for (const [what, code, fault] of [
   ['code without a handler', 'export const a = 1', 'HANDLER_MISSING'],
   ['a script that returns nothing', 'const a = 1', 'HANDLER_MISSING'],
   ['an import of anything external', 'import fs from "node:fs"; export default () => 1', 'COMPILE_FAILED|LOAD_FAILED'],
-  ['a dynamic import', 'export default async () => (await import("node:fs")).readFileSync("/etc/passwd")', 'HANDLER_THREW'],
+  [
+    'a dynamic import',
+    'export default async () => (await import("node:fs")).readFileSync("/etc/passwd")',
+    'HANDLER_THREW',
+  ],
   ['code that throws while it loads', 'throw new Error("at load"); export default () => 1', 'LOAD_FAILED'],
   ['a returned function', 'export default () => () => 1', 'BAD_RESPONSE'],
   ['circular data', 'export default () => { const a = {}; a.a = a; return a }', 'BAD_RESPONSE'],
-  ['a circular body', 'export default () => { const a = {}; a.a = a; return { statusCode: 200, body: a } }', 'BAD_RESPONSE'],
+  [
+    'a circular body',
+    'export default () => { const a = {}; a.a = a; return { statusCode: 200, body: a } }',
+    'BAD_RESPONSE',
+  ],
   ['a status that is not one', 'export default () => ({ statusCode: 42 })', 'BAD_RESPONSE'],
   ['a BigInt', 'export default () => ({ statusCode: 200, body: 1n })', 'BAD_RESPONSE'],
   ['a rejected promise', 'export default () => Promise.reject("no")', 'HANDLER_THREW'],
@@ -133,7 +159,10 @@ test('a compile error names line and column and shows the code', async () => {
 
 test('a time-out answers 200 with the logs so far, within the limit and a second', async () => {
   const startedMs = performance.now();
-  const [status, answer] = await execute({ code: 'export default async () => { console.log("so far"); await new Promise(() => {}) }', timeout: 1000 });
+  const [status, answer] = await execute({
+    code: 'export default async () => { console.log("so far"); await new Promise(() => {}) }',
+    timeout: 1000,
+  });
   assert.ok(performance.now() - startedMs < 2000);
   assert.equal(status, 200);
   assert.equal(answer.code, 'TIMED_OUT');
@@ -148,7 +177,11 @@ for (const [what, body, message] of [
   ['code that is not a string', { code: 1 }, /code/],
   ['headers that are not strings', { code: 'return 1', request: { headers: { a: {} } } }, /request\.headers\.a/],
   ['an environment that is not strings', { code: 'return 1', envVars: { A: 1 } }, /envVars\.A/],
-  ['a timeout under the range', { code: 'return 1', timeout: 999 }, /timeout must be between 1000 and 30000 ms, but it is 999/],
+  [
+    'a timeout under the range',
+    { code: 'return 1', timeout: 999 },
+    /timeout must be between 1000 and 30000 ms, but it is 999/,
+  ],
   ['a timeout over the range', { code: 'return 1', timeout: 30001 }, /timeout/],
   ['a memory under the range', { code: 'return 1', memory: 63 }, /memory must be between 64 and 512 MB/],
   ['a memory over the range', { code: 'return 1', memory: 513 }, /memory/],
@@ -164,7 +197,9 @@ for (const [what, body, message] of [
 }
 
 test('a body of 1 MB and one byte is refused with 413', async () => {
-  const [status, answer] = await execute(JSON.stringify({ code: 'return 1', request: { body: 'x'.repeat(1024 * 1024) } }).slice(0, 1024 * 1024 + 1));
+  const [status, answer] = await execute(
+    JSON.stringify({ code: 'return 1', request: { body: 'x'.repeat(1024 * 1024) } }).slice(0, 1024 * 1024 + 1),
+  );
   assert.equal(status, 413);
   assert.equal(answer.code, 'BODY_TOO_LARGE');
 });
@@ -173,10 +208,14 @@ for (const header of ['origin', 'sec-fetch-site', 'forwarded', 'x-forwarded-for'
   test(`without a token, a request with ${header} is refused`, async () => {
     const { request } = await import('node:http');
     const { promise, resolve, reject } = Promise.withResolvers<number>();
-    const sent = request(`${server.url}/execute`, { method: 'POST', headers: { [header]: 'x', 'content-type': 'application/json' } }, (response) => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
-    });
+    const sent = request(
+      `${server.url}/execute`,
+      { method: 'POST', headers: { [header]: 'x', 'content-type': 'application/json' } },
+      (response) => {
+        response.resume();
+        resolve(response.statusCode ?? 0);
+      },
+    );
     sent.on('error', reject);
     sent.end('{"code":"return 1"}');
     assert.equal(await promise, 403);
@@ -185,7 +224,10 @@ for (const header of ['origin', 'sec-fetch-site', 'forwarded', 'x-forwarded-for'
 
 test('naming a tenant needs the token', async () => {
   assert.equal((await execute({ code: 'return 1', tenant: 'acme' }))[0], 401);
-  assert.equal((await execute({ code: 'return 1', tenant: 'acme' }, { authorization: `Bearer ${ADMIN_TOKEN}` }))[1].success, true);
+  assert.equal(
+    (await execute({ code: 'return 1', tenant: 'acme' }, { authorization: `Bearer ${ADMIN_TOKEN}` }))[1].success,
+    true,
+  );
   assert.equal((await execute({ code: 'return 1' }, { authorization: 'Bearer not-the-token-at-all' }))[0], 401);
 });
 
@@ -194,6 +236,9 @@ test('without --open-execute it needs the token, and says how to get on', async 
   const refused = await closed.execute({ code: 'return 1' });
   assert.equal(refused.status, 401);
   assert.match(((await refused.json()) as Answer).error, /--open-execute/);
-  const allowed = await closed.execute({ code: 'return { statusCode: 200, body: "in" }' }, { authorization: `Token ${ADMIN_TOKEN}` });
+  const allowed = await closed.execute(
+    { code: 'return { statusCode: 200, body: "in" }' },
+    { authorization: `Token ${ADMIN_TOKEN}` },
+  );
   assert.equal(((await allowed.json()) as Answer).result.body, 'in');
 });

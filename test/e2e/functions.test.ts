@@ -20,11 +20,23 @@ test('health needs no token and runs no code', async () => {
 });
 
 for (const [convention, code] of [
-  ['export default returning statusCode', 'export default async (req) => ({ statusCode: 200, body: `hello ${req.query.name}` })'],
-  ['export default with fetch', 'export default { async fetch(request, env, ctx) { return new Response(`hello ${new URL(request.url).searchParams.get("name")}`) } }'],
+  [
+    'export default returning statusCode',
+    'export default async (req) => ({ statusCode: 200, body: `hello ${req.query.name}` })',
+  ],
+  [
+    'export default with fetch',
+    'export default { async fetch(request, env, ctx) { return new Response(`hello ${new URL(request.url).searchParams.get("name")}`) } }',
+  ],
   ['Deno.serve', 'Deno.serve(async (req) => new Response(`hello ${new URL(req.url).searchParams.get("name")}`))'],
-  ['handler(event, context) as ESM', 'export const handler = async (event, context) => ({ statusCode: 200, body: `hello ${event.queryStringParameters.name}` })'],
-  ['handler(event, context) as module.exports', 'module.exports.handler = async (event) => ({ statusCode: 200, body: "hello, " + (event.queryStringParameters?.name || "world") });'],
+  [
+    'handler(event, context) as ESM',
+    'export const handler = async (event, context) => ({ statusCode: 200, body: `hello ${event.queryStringParameters.name}` })',
+  ],
+  [
+    'handler(event, context) as module.exports',
+    'module.exports.handler = async (event) => ({ statusCode: 200, body: "hello, " + (event.queryStringParameters?.name || "world") });',
+  ],
 ] as const) {
   test(`${convention} serves requests`, async () => {
     const url = await deployed(server, 'convention', code);
@@ -43,7 +55,13 @@ test('a script body serves requests', async () => {
 test('an event carries method, path, query, headers and the decoded body', async () => {
   const url = await deployed(server, 'event', 'export const handler = (event) => event');
   const post = async (body: string | undefined): Promise<Record<string, unknown>> =>
-    (await fetch(`${url}/sub?x=1`, { method: 'POST', headers: { 'x-test': 'T' }, ...(body === undefined ? {} : { body }) })).json() as Promise<Record<string, unknown>>;
+    (
+      await fetch(`${url}/sub?x=1`, {
+        method: 'POST',
+        headers: { 'x-test': 'T' },
+        ...(body === undefined ? {} : { body }),
+      })
+    ).json() as Promise<Record<string, unknown>>;
   const event = await post('{"a":[1]}');
   assert.equal(event['httpMethod'], 'POST');
   assert.equal(event['path'], '/fn/event/sub');
@@ -80,11 +98,31 @@ test('status, headers and cookies of a response pass, but for what belongs to th
 });
 
 test('a function sees neither Authorization nor forged forwarding and cordon headers', async () => {
-  const url = await deployed(server, 'sees', 'export default { fetch: (request) => Response.json([...request.headers.keys()]) }');
-  const names = (await (await fetch(url, { headers: { authorization: 'Bearer x', 'x-forwarded-for': '1.2.3.4', 'x-cordon-user': 'root', 'cordon-user': 'root', 'x-own': '1' } })).json()) as string[];
+  const url = await deployed(
+    server,
+    'sees',
+    'export default { fetch: (request) => Response.json([...request.headers.keys()]) }',
+  );
+  const names = (await (
+    await fetch(url, {
+      headers: {
+        authorization: 'Bearer x',
+        'x-forwarded-for': '1.2.3.4',
+        'x-cordon-user': 'root',
+        'cordon-user': 'root',
+        'x-own': '1',
+      },
+    })
+  ).json()) as string[];
   assert.ok(names.includes('x-own'));
-  for (const name of ['authorization', 'x-forwarded-for', 'x-cordon-user', 'cordon-user']) assert.ok(!names.includes(name), name);
-  const asking = await deployed(server, 'asks', 'export default { fetch: (request) => new Response(request.headers.get("authorization")) }', { passAuthorization: true });
+  for (const name of ['authorization', 'x-forwarded-for', 'x-cordon-user', 'cordon-user'])
+    assert.ok(!names.includes(name), name);
+  const asking = await deployed(
+    server,
+    'asks',
+    'export default { fetch: (request) => new Response(request.headers.get("authorization")) }',
+    { passAuthorization: true },
+  );
   assert.equal(await (await fetch(asking, { headers: { authorization: 'Bearer x' } })).text(), 'Bearer x');
 });
 
@@ -94,8 +132,18 @@ for (const [what, code, status, fault] of [
   ['circular data', 'export default () => { const a = {}; a.a = a; return a }', 502, 'BAD_RESPONSE'],
   ['a module without a handler', 'export const a = 1', 502, 'HANDLER_MISSING'],
   ['a module that throws while it loads', 'throw new Error("at load"); export default () => 1', 502, 'LOAD_FAILED'],
-  ['a header that HTTP does not allow', 'export default () => ({ statusCode: 200, headers: { "x-a": "b\\r\\nx-injected: 1" }, body: "x" })', 502, 'BAD_RESPONSE|HANDLER_THREW'],
-  ['too large a response', 'export default () => ({ statusCode: 200, body: "x".repeat(10 * 1024 * 1024 + 1) })', 502, 'RESPONSE_TOO_LARGE'],
+  [
+    'a header that HTTP does not allow',
+    'export default () => ({ statusCode: 200, headers: { "x-a": "b\\r\\nx-injected: 1" }, body: "x" })',
+    502,
+    'BAD_RESPONSE|HANDLER_THREW',
+  ],
+  [
+    'too large a response',
+    'export default () => ({ statusCode: 200, body: "x".repeat(10 * 1024 * 1024 + 1) })',
+    502,
+    'RESPONSE_TOO_LARGE',
+  ],
 ] as const) {
   test(`${what} answers ${status} with a coded error and no stack of anybody`, async () => {
     const url = await deployed(server, 'faulty', code);
@@ -135,7 +183,11 @@ test('an unknown function is a 404, and an unknown path too', async () => {
 });
 
 test('a body of 1 MB passes, and one byte more is refused without running', async () => {
-  const url = await deployed(server, 'size', 'export default { async fetch(request) { return new Response(String((await request.arrayBuffer()).byteLength)) } }');
+  const url = await deployed(
+    server,
+    'size',
+    'export default { async fetch(request) { return new Response(String((await request.arrayBuffer()).byteLength)) } }',
+  );
   const post = (bytes: number): Promise<Response> => fetch(url, { method: 'POST', body: new Uint8Array(bytes) });
   assert.equal(await (await post(1024 * 1024)).text(), String(1024 * 1024));
   const refused = await post(1024 * 1024 + 1);
@@ -156,11 +208,20 @@ test('a chunked body over the limit is refused', async () => {
 });
 
 test('bytes and text come back as they were sent', async () => {
-  const url = await deployed(server, 'echo', 'export default { async fetch(request) { return new Response(await request.arrayBuffer()) } }');
+  const url = await deployed(
+    server,
+    'echo',
+    'export default { async fetch(request) { return new Response(await request.arrayBuffer()) } }',
+  );
   const bytes = crypto.getRandomValues(new Uint8Array(60_000));
   assert.deepEqual(new Uint8Array(await (await fetch(url, { method: 'POST', body: bytes })).arrayBuffer()), bytes);
-  const text = await deployed(server, 'echo-text', 'export default { async fetch(request) { return new Response(await request.text()) } }');
-  for (const body of ['', 'ascii', 'žluťoučký kůň 🐎', 'x'.repeat(500_000), '🐎'.repeat(100_000)]) assert.equal(await (await fetch(text, { method: 'POST', body })).text(), body);
+  const text = await deployed(
+    server,
+    'echo-text',
+    'export default { async fetch(request) { return new Response(await request.text()) } }',
+  );
+  for (const body of ['', 'ascii', 'žluťoučký kůň 🐎', 'x'.repeat(500_000), '🐎'.repeat(100_000)])
+    assert.equal(await (await fetch(text, { method: 'POST', body })).text(), body);
 });
 
 test('server-sent events arrive before the function ends', async () => {
@@ -253,8 +314,15 @@ test('concurrent requests are served side by side in one sandbox, each with its 
       return [await response.text(), response.headers.get('cordon-invocation')] as const;
     }),
   );
-  assert.deepEqual(answers.map(([text]) => text), names);
-  const logs = (await (await fetch(`${server.url}/api/v1/functions/interleaved/logs`, { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } })).json()) as {
+  assert.deepEqual(
+    answers.map(([text]) => text),
+    names,
+  );
+  const logs = (await (
+    await fetch(`${server.url}/api/v1/functions/interleaved/logs`, {
+      headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
+    })
+  ).json()) as {
     [key: string]: { invocation: string; message: string }[];
   };
   const lines = Object.values(logs).find(Array.isArray) as { invocation: string; message: string }[];
@@ -288,7 +356,12 @@ test('a client that never sends its request is cut off, and one that sends it sl
   const url = await deployed(server, 'patient', 'export default async (req) => ({ statusCode: 200, body: req.body })');
   const { port } = new URL(url);
   const socket = connect(Number(port), '127.0.0.1');
-  for (const piece of ['POST /fn/patient HTTP/1.1\r\nho', 'st: localhost\r\ncontent-le', 'ngth: 4\r\nconnection: close\r\n\r\nab', 'cd']) {
+  for (const piece of [
+    'POST /fn/patient HTTP/1.1\r\nho',
+    'st: localhost\r\ncontent-le',
+    'ngth: 4\r\nconnection: close\r\n\r\nab',
+    'cd',
+  ]) {
     socket.write(piece);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

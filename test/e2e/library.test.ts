@@ -9,7 +9,16 @@ test('the library deploys, invokes, executes and closes', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'cordon-library-'));
   const cordon = await createCordon({ dataDir, poolSize: 1 });
   try {
-    const record = await cordon.deploy({ name: 'hello', entry: 'hello.ts', files: new Map([['hello.ts', Buffer.from('export default { fetch: async (r: Request) => new Response(r.method + await r.text()) }')]]) });
+    const record = await cordon.deploy({
+      name: 'hello',
+      entry: 'hello.ts',
+      files: new Map([
+        [
+          'hello.ts',
+          Buffer.from('export default { fetch: async (r: Request) => new Response(r.method + await r.text()) }'),
+        ],
+      ]),
+    });
     assert.equal(record.version, 1);
     const { status, body } = await cordon.invoke('hello', { method: 'POST', body: ' there' });
     assert.equal(status, 200);
@@ -17,7 +26,10 @@ test('the library deploys, invokes, executes and closes', async () => {
     await assert.rejects(cordon.invoke('nobody'), (error) => error instanceof Fault && error.code === 'NOT_FOUND');
     const outcome = await cordon.execute({ code: 'return { statusCode: 200, body: 2 }' });
     assert.deepEqual(outcome.ok && outcome.result, { statusCode: 200, headers: {}, body: 2 });
-    await assert.rejects(async () => cordon.execute({ code: 'return 1', timeoutMs: 1 }), (error) => error instanceof Fault && error.code === 'BAD_REQUEST');
+    await assert.rejects(
+      async () => cordon.execute({ code: 'return 1', timeoutMs: 1 }),
+      (error) => error instanceof Fault && error.code === 'BAD_REQUEST',
+    );
   } finally {
     await cordon.close();
     await rm(dataDir, { recursive: true, force: true });

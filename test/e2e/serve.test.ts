@@ -12,7 +12,12 @@ const run = promisify(execFile);
 function cordon(server: TestServer, ...args: string[]): Promise<{ stdout: string; stderr: string }> {
   return run(process.execPath, [CLI, ...args], {
     cwd: server.dataDir,
-    env: { PATH: process.env['PATH'] ?? '', CORDON_URL: server.url, CORDON_ADMIN_TOKEN: ADMIN_TOKEN, CORDON_DATA_DIR: server.dataDir },
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      CORDON_URL: server.url,
+      CORDON_ADMIN_TOKEN: ADMIN_TOKEN,
+      CORDON_DATA_DIR: server.dataDir,
+    },
   });
 }
 
@@ -52,25 +57,36 @@ test('a first start makes a token that only its owner can read, and the same one
 test('functions survive a restart, and so do their logs', () =>
   withFolder(async (folder) => {
     const first = await startTestServer({ dataDir: folder });
-    await deployed(first, 'kept', 'export default { fetch() { console.log("was here"); return new Response("kept") } }');
+    await deployed(
+      first,
+      'kept',
+      'export default { fetch() { console.log("was here"); return new Response("kept") } }',
+    );
     assert.equal(await (await fetch(`${first.url}/fn/kept`)).text(), 'kept');
     assert.equal(await first.stop(), 0);
     await using second = await startTestServer({ dataDir: folder });
     assert.equal(await (await fetch(`${second.url}/fn/kept`)).text(), 'kept');
-    const logs = await fetch(`${second.url}/api/v1/functions/kept/logs`, { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } });
+    const logs = await fetch(`${second.url}/api/v1/functions/kept/logs`, {
+      headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
+    });
     assert.equal((await logs.text()).split('was here').length - 1, 2);
   }));
 
 test('a second server on the same data directory is refused with the reason', () =>
   withFolder(async (folder) => {
-    await using _first = await startTestServer({ dataDir: folder });
+    await using first = await startTestServer({ dataDir: folder });
     await assert.rejects(startTestServer({ dataDir: folder }), /another|in use|lock/i);
+    assert.equal((await fetch(`${first.url}/health`)).status, 200);
   }));
 
 test('stopping drains what runs and leaves no process behind', () =>
   withFolder(async (folder) => {
     const server = await startTestServer({ dataDir: folder });
-    const url = await deployed(server, 'slow', 'export default async () => { console.log("has begun"); await new Promise((resolve) => setTimeout(resolve, 300)); return "done" }');
+    const url = await deployed(
+      server,
+      'slow',
+      'export default async () => { console.log("has begun"); await new Promise((resolve) => setTimeout(resolve, 300)); return "done" }',
+    );
     const children = await childrenOf(server.process.pid as number);
     assert.ok(children.length > 0);
     const answer = fetch(url);
@@ -85,7 +101,10 @@ test('deploy, invoke, logs, list and delete work from the command line', async (
   await using server = await startTestServer();
   const file = join(server.dataDir, 'greet.ts');
   await writeFile(join(server.dataDir, 'words.ts'), 'export const greeting: string = "hello";');
-  await writeFile(file, 'import { greeting } from "./words.ts";\nexport default async (req: Request & { query: { name?: string } }) => { console.log("greeting", req.query.name); return { statusCode: 200, body: `${greeting} ${req.query.name}` } };');
+  await writeFile(
+    file,
+    'import { greeting } from "./words.ts";\nexport default async (req: Request & { query: { name?: string } }) => { console.log("greeting", req.query.name); return { statusCode: 200, body: `${greeting} ${req.query.name}` } };',
+  );
   assert.match((await cordon(server, 'deploy', file, '--name', 'greet')).stdout, /greet/);
   assert.equal((await cordon(server, 'invoke', 'greet', '--path', '/?name=ann')).stdout.trim(), 'hello ann');
   assert.match((await cordon(server, 'logs', 'greet')).stdout, /greeting ann/);
@@ -110,7 +129,10 @@ test('npm packages are bundled at deploy', async () => {
   const packageFolder = join(server.dataDir, 'project', 'node_modules', 'left');
   const { mkdir } = await import('node:fs/promises');
   await mkdir(packageFolder, { recursive: true });
-  await writeFile(join(packageFolder, 'package.json'), '{"name":"left","version":"1.0.0","exports":{".":{"import":"./index.mjs"}}}');
+  await writeFile(
+    join(packageFolder, 'package.json'),
+    '{"name":"left","version":"1.0.0","exports":{".":{"import":"./index.mjs"}}}',
+  );
   await writeFile(join(packageFolder, 'index.mjs'), 'export const left = (text) => `<${text}`;');
   const file = join(server.dataDir, 'project', 'index.js');
   await writeFile(file, 'import { left } from "left";\nexport default { fetch: () => new Response(left("packed")) };');
@@ -122,10 +144,14 @@ test('the operator API answers on operator host names only', async () => {
   await using server = await startTestServer();
   const { request } = await import('node:http');
   const { promise, resolve, reject } = Promise.withResolvers<number>();
-  request(`${server.url}/api/v1/functions`, { headers: { host: 'functions.example.com', authorization: `Bearer ${ADMIN_TOKEN}` } }, (response) => {
-    response.resume();
-    resolve(response.statusCode ?? 0);
-  })
+  request(
+    `${server.url}/api/v1/functions`,
+    { headers: { host: 'functions.example.com', authorization: `Bearer ${ADMIN_TOKEN}` } },
+    (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    },
+  )
     .on('error', reject)
     .end();
   assert.equal(await promise, 404);

@@ -13,7 +13,12 @@ let broken: string[] = [];
 before(async () => {
   subject = await startIsolateTier('bwrap');
   executor = await subject.tier.spawn();
-  executor.listen({ onExit: () => undefined, onBroken: (reason) => broken.push(reason), onOverrun: () => undefined, onLog: () => undefined });
+  executor.listen({
+    onExit: () => undefined,
+    onBroken: (reason) => broken.push(reason),
+    onOverrun: () => undefined,
+    onLog: () => undefined,
+  });
 });
 after(async () => {
   await executor.kill('the tests are over');
@@ -23,12 +28,20 @@ after(async () => {
 
 let count = 0;
 async function open(code: string): Promise<OpenSandbox> {
-  return new OpenSandbox(executor, makeVersion(`attack${++count}`, { artifact: await subject.build(code), limits: { concurrency: 64, memoryMb: 128, timeoutMs: 5_000 } }));
+  return new OpenSandbox(
+    executor,
+    makeVersion(`attack${++count}`, {
+      artifact: await subject.build(code),
+      limits: { concurrency: 64, memoryMb: 128, timeoutMs: 5_000 },
+    }),
+  );
 }
 
 /** What the attack's function returns, as JSON. */
 async function attack(body: string): Promise<unknown> {
-  const sandbox = await open(`export default { async fetch(request, env, ctx) { const found = await (async () => { ${body} })(); return Response.json(found ?? null); } }`);
+  const sandbox = await open(
+    `export default { async fetch(request, env, ctx) { const found = await (async () => { ${body} })(); return Response.json(found ?? null); } }`,
+  );
   return JSON.parse((await sandbox.call()).body);
 }
 
@@ -56,7 +69,21 @@ test('the Function constructor is not reached through any object that the guest 
 
 test('no host object is reachable: nothing of Node, of isolated-vm or of the mailbox is a global', async () => {
   const names = (await attack('return Reflect.ownKeys(globalThis).map(String)')) as string[];
-  for (const name of ['process', 'require', 'module', 'Buffer', 'global', 'ivm', 'isolated_vm', 'port', '__bundle', 'SharedArrayBuffer', 'Atomics', 'WebAssembly']) assert.ok(!names.includes(name), name);
+  for (const name of [
+    'process',
+    'require',
+    'module',
+    'Buffer',
+    'global',
+    'ivm',
+    'isolated_vm',
+    'port',
+    '__bundle',
+    'SharedArrayBuffer',
+    'Atomics',
+    'WebAssembly',
+  ])
+    assert.ok(!names.includes(name), name);
 });
 
 test('call sites of an error show no object of ours', async () => {
@@ -70,13 +97,31 @@ test('call sites of an error show no object of ours', async () => {
 });
 
 for (const [name, patch] of [
-  ['Array.prototype', `for (const key of Object.getOwnPropertyNames(Array.prototype)) if (typeof Array.prototype[key] === 'function') Array.prototype[key] = function () { globalThis.caught.push(['Array.' + key, arguments.length]); return this; };`],
-  ['setters for array indices', `for (let i = 0; i < 20; i++) Object.defineProperty(Array.prototype, String(i), { set(value) { globalThis.caught.push(typeof value); }, configurable: true });`],
-  ['Object.prototype', `for (const key of ['then', 'get', 'set', 'value', 'id', 'meta', 'status', 'headers', 'body', 'kind', 'writable', 'toJSON', 'reference', 'copy']) Object.defineProperty(Object.prototype, key, { get() { globalThis.caught.push(key); return undefined; }, set(v) { Object.defineProperty(this, key, { __proto__: null, value: v, writable: true, configurable: true, enumerable: true }); }, configurable: true, __proto__: null });`],
-  ['Map, Set and WeakMap', `for (const C of [Map, Set, WeakMap]) for (const key of Object.getOwnPropertyNames(C.prototype)) if (key !== 'constructor' && key !== 'size') C.prototype[key] = function () { globalThis.caught.push(C.name + key); };`],
+  [
+    'Array.prototype',
+    `for (const key of Object.getOwnPropertyNames(Array.prototype)) if (typeof Array.prototype[key] === 'function') Array.prototype[key] = function () { globalThis.caught.push(['Array.' + key, arguments.length]); return this; };`,
+  ],
+  [
+    'setters for array indices',
+    `for (let i = 0; i < 20; i++) Object.defineProperty(Array.prototype, String(i), { set(value) { globalThis.caught.push(typeof value); }, configurable: true });`,
+  ],
+  [
+    'Object.prototype',
+    `for (const key of ['then', 'get', 'set', 'value', 'id', 'meta', 'status', 'headers', 'body', 'kind', 'writable', 'toJSON', 'reference', 'copy']) Object.defineProperty(Object.prototype, key, { get() { globalThis.caught.push(key); return undefined; }, set(v) { Object.defineProperty(this, key, { __proto__: null, value: v, writable: true, configurable: true, enumerable: true }); }, configurable: true, __proto__: null });`,
+  ],
+  [
+    'Map, Set and WeakMap',
+    `for (const C of [Map, Set, WeakMap]) for (const key of Object.getOwnPropertyNames(C.prototype)) if (key !== 'constructor' && key !== 'size') C.prototype[key] = function () { globalThis.caught.push(C.name + key); };`,
+  ],
   ['JSON', `JSON.parse = JSON.stringify = () => { globalThis.caught.push('JSON'); return 'x'; };`],
-  ['String and Number prototypes', `for (const key of ['slice', 'split', 'indexOf', 'toLowerCase', 'charCodeAt', 'startsWith', 'replace']) String.prototype[key] = () => { globalThis.caught.push(key); return 'x'; };`],
-  ['Reflect and Object', `Reflect.apply = Object.defineProperty = Object.keys = () => { globalThis.caught.push('apply'); };`],
+  [
+    'String and Number prototypes',
+    `for (const key of ['slice', 'split', 'indexOf', 'toLowerCase', 'charCodeAt', 'startsWith', 'replace']) String.prototype[key] = () => { globalThis.caught.push(key); return 'x'; };`,
+  ],
+  [
+    'Reflect and Object',
+    `Reflect.apply = Object.defineProperty = Object.keys = () => { globalThis.caught.push('apply'); };`,
+  ],
 ] as const) {
   test(`a function that patches ${name} reaches nothing of ours, and is answered as before`, async () => {
     const sandbox = await open(`
@@ -89,7 +134,11 @@ for (const [name, patch] of [
         return new Res('again', { status: 201, headers: { 'x-a': 'b' } });
       } }`);
     assert.equal((await sandbox.call()).body, 'patched');
-    const again = await sandbox.call({ method: 'POST', body: Buffer.from('{"a":1}'), headers: ['content-type', 'application/json'] });
+    const again = await sandbox.call({
+      method: 'POST',
+      body: Buffer.from('{"a":1}'),
+      headers: ['content-type', 'application/json'],
+    });
     assert.equal(again.status, 201);
     assert.equal(again.body, 'again');
   });
@@ -124,7 +173,8 @@ test('another sandbox of the same executor shares nothing: no global, no prototy
     globalThis.mark = Object.prototype.mark = Array.mark = 1;
     return new Response(before.map(String).join());
   } }`;
-  for (let i = 0; i < 2; i++) assert.equal((await (await open(code)).call()).body, 'undefined,undefined,undefined,undefined');
+  for (let i = 0; i < 2; i++)
+    assert.equal((await (await open(code)).call()).body, 'undefined,undefined,undefined,undefined');
 });
 
 test('random values of two sandboxes differ', async () => {

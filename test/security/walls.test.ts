@@ -158,7 +158,7 @@ for (const name of WALL_NAMES.filter((each) => each !== 'none')) {
       const { port } = server.address() as AddressInfo;
       const attempts = (await ask(
         wall,
-        (to) => {
+        async (to) => {
           const { connect } = require('node:net');
           const attempt = (host: string): Promise<unknown> =>
             new Promise((resolve) => {
@@ -168,7 +168,10 @@ for (const name of WALL_NAMES.filter((each) => each !== 'none')) {
               socket.once('timeout', () => resolve('timeout'));
             });
           const interfaces = Object.keys(require('node:os').networkInterfaces()).filter((each) => each !== 'lo');
-          return Promise.all([interfaces, attempt('127.0.0.1'), attempt('169.254.169.254'), attempt('1.1.1.1')]);
+          return [
+            interfaces,
+            ...(await Promise.all([attempt('127.0.0.1'), attempt('169.254.169.254'), attempt('1.1.1.1')])),
+          ];
         },
         port,
       )) as [string[], ...string[]];

@@ -17,14 +17,19 @@ export interface TierUnderTest {
 }
 
 export async function startIsolateTier(wallName: WallName): Promise<TierUnderTest> {
-  const { wall, probes } = await selectWall({ unsafeNoOsSandbox: false, force: wallName, uidRange: { first: 962_000, count: 100 } });
+  const { wall, probes } = await selectWall({
+    unsafeNoOsSandbox: false,
+    force: wallName,
+    uidRange: { first: 962_000, count: 100 },
+  });
   if (wall === null) throw new Error(`${wallName} does not work here: ${JSON.stringify(probes)}`);
   const cacheDir = await mkdtemp(join(tmpdir(), 'cordon-tier-'));
   const tier = createIsolateTier({ wall, wallProbes: probes, cacheDir });
   const builder = createBuilder({ wall, cacheDir: join(cacheDir, 'builds'), maxBundleBytes: 10_000_000 });
   return {
     tier,
-    build: (code) => builder.build({ files: new Map([['index.ts', Buffer.from(code)]]), entry: 'index.ts', handler: 'module' }),
+    build: (code) =>
+      builder.build({ files: new Map([['index.ts', Buffer.from(code)]]), entry: 'index.ts', handler: 'module' }),
     async close() {
       await Promise.all([builder.close(), tier.close()]);
       await rm(cacheDir, { recursive: true, force: true });

@@ -32,7 +32,11 @@ export interface TestServerOptions {
   readonly dataDir?: string;
 }
 
-export async function startTestServer({ args = ['--open-execute'], env = {}, dataDir }: TestServerOptions = {}): Promise<TestServer> {
+export async function startTestServer({
+  args = ['--open-execute'],
+  env = {},
+  dataDir,
+}: TestServerOptions = {}): Promise<TestServer> {
   const dir = dataDir ?? (await mkdtemp(join(tmpdir(), 'cordon-test-')));
   const child = spawn(process.execPath, [CLI, 'serve', ...args], {
     cwd: dir,
@@ -40,7 +44,8 @@ export async function startTestServer({ args = ['--open-execute'], env = {}, dat
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
   const exited = once(child, 'exit') as Promise<[number | null]>;
 
   async function printed(pattern: RegExp): Promise<RegExpMatchArray> {
@@ -68,7 +73,11 @@ export async function startTestServer({ args = ['--open-execute'], env = {}, dat
         body: JSON.stringify({ code, ...options }),
       }),
     execute: (body, headers = {}) =>
-      fetch(`${url}/execute`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      fetch(`${url}/execute`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+      }),
     async stop() {
       child.kill('SIGTERM');
       const [code] = await exited;
@@ -85,7 +94,12 @@ export async function startTestServer({ args = ['--open-execute'], env = {}, dat
 }
 
 /** Deploys, and fails the test with the server's own words where that is refused. */
-export async function deployed(server: TestServer, name: string, code: string, options: Record<string, unknown> = {}): Promise<string> {
+export async function deployed(
+  server: TestServer,
+  name: string,
+  code: string,
+  options: Record<string, unknown> = {},
+): Promise<string> {
   const response = await server.deploy(name, code, options);
   if (!response.ok) throw new Error(`deploying ${name}: ${response.status} ${await response.text()}`);
   return `${server.url}/fn/${name}`;

@@ -3,15 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
-import {
-  ConfigError,
-  SETTINGS,
-  environmentWithDotenv,
-  isLoopback,
-  loadClientConfig,
-  loadConfig,
-} from '../../src/config.ts';
+import { SETTINGS, environmentWithDotenv, isLoopback, loadClientConfig, loadConfig } from '../../src/config.ts';
 import type { CordonOptions } from '../../src/config.ts';
+import { StartError } from '../../src/core/start-error.ts';
 
 test('without options and environment every setting has its documented default', () => {
   const config = loadConfig({}, {});
@@ -76,7 +70,7 @@ test('a bad value stops start-up with a sentence that names it, what was found a
   for (const [env, message] of sentences) {
     assert.throws(
       () => loadConfig({}, env),
-      (error) => error instanceof ConfigError && message.test(error.message),
+      (error) => error instanceof StartError && message.test(error.message),
       JSON.stringify(env),
     );
   }

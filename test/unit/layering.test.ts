@@ -54,7 +54,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   triggers: PART,
 
   cli: { values: ['core', 'lib', 'auth', 'config.ts', 'runtime.ts'] },
-  'config.ts': { values: ['core', 'lib', 'walls'] },
+  'config.ts': { values: ['core', 'lib', 'walls', 'setting.ts'] },
+  'setting.ts': { values: ['core', 'lib'] },
   'runtime.ts': { values: EVERYTHING },
   'library.ts': { values: EVERYTHING },
   'index.ts': { values: EVERYTHING },

@@ -4,6 +4,7 @@
  */
 
 import ivm from 'isolated-vm';
+import { ownBuffer } from './crossing.ts';
 
 /** The bootstrap's port; see `guest/isolate/bootstrap.ts`. */
 export type Port = ivm.Reference<(...args: unknown[]) => unknown>;
@@ -34,8 +35,7 @@ export class IsolatePool {
   constructor(source: GuestSource, size: number) {
     this.#source = source;
     this.#size = size;
-    const { cache } = source;
-    this.#cache = new ivm.ExternalCopy(cache.buffer.slice(cache.byteOffset, cache.byteOffset + cache.byteLength) as ArrayBuffer);
+    this.#cache = new ivm.ExternalCopy(ownBuffer(source.cache));
   }
 
   /** A ready isolate at once, where there is one of that size; else a promise of a new one. */
@@ -59,7 +59,10 @@ export class IsolatePool {
   async #create(memoryMb: number): Promise<ReadyIsolate> {
     const isolate = new ivm.Isolate({ memoryLimit: memoryMb, onCatastrophicError: () => ready.onCatastrophe() });
     const context = await isolate.createContext();
-    const script = await isolate.compileScript(this.#source.code, { filename: 'cordon:guest', cachedData: this.#cache });
+    const script = await isolate.compileScript(this.#source.code, {
+      filename: 'cordon:guest',
+      cachedData: this.#cache,
+    });
     const port = (await script.run(context, { reference: true })) as unknown as Port;
     const ready: ReadyIsolate = { isolate, context, port, onCatastrophe: () => undefined };
     return ready;

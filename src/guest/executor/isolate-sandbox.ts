@@ -12,6 +12,8 @@ import ivm from 'isolated-vm';
 import type { Connection } from '../../wire/connection.ts';
 import { CHUNK_BYTES, FrameType, type OpenMeta } from '../../wire/frames.ts';
 import { In, Out } from '../isolate/mailbox.ts';
+import { transferred, type GuestArgument } from './crossing.ts';
+import { GuestTimers } from './guest-timers.ts';
 import type { ReadyIsolate } from './isolate-pool.ts';
 import { loadCode } from './load-code.ts';
 import { readRecords, type RecordReader } from './records.ts';
@@ -50,18 +52,14 @@ const STRAY_LOAD_MS = 5_000;
 const DISPOSE_MS = 400;
 /** Text bodies up to this length stand in the message itself. */
 const INLINE_UNITS = 16 * 1024;
-const MAX_TIMER_MS = 2 ** 31 - 1;
 const DRAIN = { result: { copy: true } } as const;
-
-/** What may cross into the isolate beside the list of messages. */
-type GuestArgument = string | ivm.Copy<ArrayBuffer>;
 
 export class IsolateSandbox {
   readonly id: number;
   readonly #owner: SandboxOwner;
   readonly #meta: OpenMeta;
   readonly #calls = new Map<number, ExecutorCall>();
-  readonly #timers = new Map<number, NodeJS.Timeout>();
+  readonly #timers = new GuestTimers((id) => this.#post(`[${In.TIMER},${id}]`));
   readonly #progress = new Int32Array(new SharedArrayBuffer(8));
   #inbox: string[] = [];
   #arguments: GuestArgument[] = [];
@@ -79,14 +77,27 @@ export class IsolateSandbox {
     this.id = id;
     this.#meta = meta;
     const taken = owner.takeIsolate(meta.memoryMb);
-    if (taken instanceof Promise) taken.then((ready) => this.#load(ready, payload), (error: unknown) => this.#recycle('LOAD_FAILED', `No isolate could be made: ${String(error)}`, null));
-    else this.#load(taken, payload);
+    if (taken instanceof Promise)
+      taken.then(
+        (ready) => this.#load(ready, payload),
+        (error: unknown) => this.#recycle('LOAD_FAILED', `No isolate could be made: ${String(error)}`, null),
+      );
+    else void this.#load(taken, payload);
   }
 
   call(id: number, metaText: string, bodyKind: number, remainingMs: number, body: Buffer): void {
     const now = performance.now();
-    this.#calls.set(id, { id, timeoutMs: remainingMs, deadlineMs: now + remainingMs, state: 'open', sender: null, settled: false });
-    this.#post(`[${In.CALL},${id},${bodyKind === 0 ? 'null' : bodyKind === 2 ? '-1' : this.#bodyRef(body)},${metaText}]`);
+    this.#calls.set(id, {
+      id,
+      timeoutMs: remainingMs,
+      deadlineMs: now + remainingMs,
+      state: 'open',
+      sender: null,
+      settled: false,
+    });
+    this.#post(
+      `[${In.CALL},${id},${bodyKind === 0 ? 'null' : bodyKind === 2 ? '-1' : this.#bodyRef(body)},${metaText}]`,
+    );
   }
 
   data(id: number, chunk: Buffer): void {
@@ -137,8 +148,22 @@ export class IsolateSandbox {
     this.#turnSinceMs = performance.now();
     try {
       const { interleaves, responseBytes, logBytes, env, functionName, handler, handlerName, memoryMb } = this.#meta;
-      const spec = JSON.stringify({ interleaves, responseBytes, logBytes, env, functionName, kind: handler, name: handlerName, memoryMb });
-      ready.port.applyIgnored(undefined, ['load', spec, transferred(randomBytes(32)), new ivm.ExternalCopy(this.#progress.buffer).copyInto({ release: true })]);
+      const spec = JSON.stringify({
+        interleaves,
+        responseBytes,
+        logBytes,
+        env,
+        functionName,
+        kind: handler,
+        name: handlerName,
+        memoryMb,
+      });
+      ready.port.applyIgnored(undefined, [
+        'load',
+        spec,
+        transferred(randomBytes(32)),
+        new ivm.ExternalCopy(this.#progress.buffer).copyInto({ release: true }),
+      ]);
       const { kind, value } = await loadCode(ready, this.#meta, payload);
       ready.port.applyIgnored(undefined, ['start', kind, value as string]);
       const drained = await ready.port.apply(undefined, [], DRAIN);
@@ -206,9 +231,9 @@ export class IsolateSandbox {
   #deliver(record: RecordReader): void {
     switch (record.kind) {
       case Out.TIMER:
-        return this.#startTimer(record.id, Number(record.meta));
+        return this.#timers.start(record.id, Number(record.meta));
       case Out.TIMER_CLEAR:
-        return this.#clearTimer(record.id);
+        return this.#timers.clear(record.id);
       case Out.SANDBOX_LOG:
         return this.#owner.connection.sendMeta(FrameType.SANDBOX_LOG, this.id, record.meta, null);
     }
@@ -224,7 +249,8 @@ export class IsolateSandbox {
       call.state = 'streaming';
       return connection.sendMeta(FrameType.HEAD, call.id, meta, null);
     }
-    if (kind === Out.DATA && call.state === 'streaming' && body instanceof Uint8Array) return connection.sendBytes(FrameType.DATA, call.id, body);
+    if (kind === Out.DATA && call.state === 'streaming' && body instanceof Uint8Array && body.length <= CHUNK_BYTES)
+      return connection.sendBytes(FrameType.DATA, call.id, body);
     if (kind === Out.END && call.state === 'streaming') {
       call.state = 'done';
       return connection.send(FrameType.END, call.id);
@@ -250,7 +276,11 @@ export class IsolateSandbox {
     }
     const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : body;
     if (bytes.length > this.#meta.responseBytes) {
-      this.#fault(call, 'RESPONSE_TOO_LARGE', `The response body has ${bytes.length} bytes, more than ${this.#meta.responseBytes}; stream it instead`);
+      this.#fault(
+        call,
+        'RESPONSE_TOO_LARGE',
+        `The response body has ${bytes.length} bytes, more than ${this.#meta.responseBytes}; stream it instead`,
+      );
       this.#forget(call);
       return;
     }
@@ -282,23 +312,29 @@ export class IsolateSandbox {
   /** Whether the turn in flight had to be stopped. */
   #stuck(nowMs: number): boolean {
     const culprit = this.#runningCall();
-    const limitMs = culprit === null ? this.#turnSinceMs + (this.#loaded ? STRAY_TURN_MS : STRAY_LOAD_MS) : culprit.deadlineMs;
+    const limitMs =
+      culprit === null ? this.#turnSinceMs + (this.#loaded ? STRAY_TURN_MS : STRAY_LOAD_MS) : culprit.deadlineMs;
     if (nowMs <= limitMs) return false;
-    this.#recycle('TIMED_OUT', culprit === null ? 'Code outside of any invocation ran for too long' : timeoutMessage(culprit), culprit);
+    this.#recycle(
+      'TIMED_OUT',
+      culprit === null ? 'Code outside of any invocation ran for too long' : timeoutMessage(culprit),
+      culprit,
+    );
     return true;
   }
 
   /** The call that the isolate says it is running; where it says nothing, the one that has waited longest. */
   #runningCall(): ExecutorCall | null {
-    const running = this.#progress[0] as number;
+    const running = (this.#progress[0] as number) >>> 0;
     if (running !== 0) return this.#calls.get(running) ?? null;
     return this.#calls.values().next().value ?? null;
   }
 
   /** Ends the sandbox in the middle of things: the culprit has the fault, who had not begun is told so. */
   #recycle(code: string, message: string, culprit: ExecutorCall | null): void {
-    const begun = this.#progress[1] as number;
-    for (const call of this.#calls.values()) this.#tellEnd(call, call === culprit ? code : 'SANDBOX_RECYCLED', message, call.id <= begun);
+    const begun = (this.#progress[1] as number) >>> 0;
+    for (const call of this.#calls.values())
+      this.#tellEnd(call, call === culprit ? code : 'SANDBOX_RECYCLED', message, call.id <= begun);
     this.#owner.connection.sendMeta(FrameType.GONE, this.id, JSON.stringify([code, message, null]), null);
     this.#end();
   }
@@ -306,7 +342,8 @@ export class IsolateSandbox {
   #tellEnd(call: ExecutorCall, code: string, message: string, begun: boolean): void {
     const { connection } = this.#owner;
     if (call.state === 'done') connection.send(FrameType.SETTLED, call.id);
-    else if (call.state === 'open' && !begun && code === 'SANDBOX_RECYCLED') connection.send(FrameType.NOT_BEGUN, call.id);
+    else if (call.state === 'open' && !begun && code === 'SANDBOX_RECYCLED')
+      connection.send(FrameType.NOT_BEGUN, call.id);
     else this.#fault(call, code, code === 'SANDBOX_RECYCLED' ? 'The sandbox was recycled under this request' : message);
   }
 
@@ -318,8 +355,7 @@ export class IsolateSandbox {
   #end(): void {
     this.#gone = true;
     for (const call of this.#calls.values()) this.#forget(call);
-    for (const timer of this.#timers.values()) clearTimeout(timer);
-    this.#timers.clear();
+    this.#timers.clearAll();
     this.#inbox = [];
     this.#arguments = [];
     this.#owner.onGone(this);
@@ -332,7 +368,10 @@ export class IsolateSandbox {
     if (!isolate.isDisposed) isolate.dispose();
     if (this.#turnSinceMs === 0) return;
     this.#owner.onStopping();
-    this.#deadline = setTimeout(() => this.#owner.onPoisoned(this, 'an isolate went on running after it was disposed of'), DISPOSE_MS);
+    this.#deadline = setTimeout(
+      () => this.#owner.onPoisoned(this, 'an isolate went on running after it was disposed of'),
+      DISPOSE_MS,
+    );
   }
 
   /** The turn that was in flight is over, one way or another. */
@@ -350,30 +389,6 @@ export class IsolateSandbox {
     this.#arguments.push(text ?? transferred(body));
     return `${this.#arguments.length - 1}`;
   }
-
-  #startTimer(id: number, delayMs: number): void {
-    this.#clearTimer(id);
-    const timer = setTimeout(
-      () => {
-        this.#timers.delete(id);
-        this.#post(`[${In.TIMER},${id}]`);
-      },
-      Math.min(Math.max(delayMs, 0), MAX_TIMER_MS),
-    );
-    this.#timers.set(id, timer);
-  }
-
-  #clearTimer(id: number): void {
-    clearTimeout(this.#timers.get(id));
-    this.#timers.delete(id);
-  }
 }
 
 const timeoutMessage = (call: ExecutorCall): string => `Execution timed out after ${call.timeoutMs / 1000}s`;
-
-/** Bytes for the isolate's own: copied once here, then handed over without another copy. */
-function transferred(bytes: Uint8Array): GuestArgument {
-  const own = new Uint8Array(bytes.length);
-  own.set(bytes);
-  return new ivm.ExternalCopy(own.buffer, { transferOut: true }).copyInto({ transferIn: true, release: true });
-}

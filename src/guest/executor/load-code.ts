@@ -2,6 +2,7 @@
 
 import ivm from 'isolated-vm';
 import type { OpenMeta } from '../../wire/frames.ts';
+import { ownBuffer } from './crossing.ts';
 import type { ReadyIsolate } from './isolate-pool.ts';
 
 export interface LoadedCode {
@@ -12,7 +13,7 @@ export interface LoadedCode {
 }
 
 /** The name that the user's own frames have in stacks. */
-export const FUNCTION_FILE = 'function.js';
+const FUNCTION_FILE = 'function.js';
 
 const BODY_PREFIX = '(async function (module, exports, ctx) {';
 
@@ -22,7 +23,10 @@ type Loader = () => Promise<LoadedCode>;
 export async function loadCode(ready: ReadyIsolate, meta: OpenMeta, payload: Uint8Array): Promise<LoadedCode> {
   const code = Buffer.from(payload.buffer, payload.byteOffset, meta.codeBytes).toString('utf8');
   try {
-    if (meta.format === 'script') return await (await compileFunction('script', ready, code, payload.subarray(meta.codeBytes)))();
+    if (meta.format === 'script')
+      return await (
+        await compileFunction('script', ready, code, payload.subarray(meta.codeBytes))
+      )();
     if (meta.format === 'module') return await (await compileModule(ready, code))();
     return await loadSource(ready, code);
   } catch (error) {
@@ -50,14 +54,19 @@ async function loadSource(ready: ReadyIsolate, code: string): Promise<LoadedCode
 }
 
 /** A classic script whose value is a function: the bundle's, or the one put around a body. */
-async function compileFunction(kind: 'script' | 'body', { isolate, context }: ReadyIsolate, code: string, cache: Uint8Array): Promise<Loader> {
+async function compileFunction(
+  kind: 'script' | 'body',
+  { isolate, context }: ReadyIsolate,
+  code: string,
+  cache: Uint8Array,
+): Promise<Loader> {
   const script = await isolate.compileScript(code, {
     filename: FUNCTION_FILE,
     columnOffset: kind === 'body' ? -BODY_PREFIX.length : 0,
-    ...(cache.length === 0 ? {} : { cachedData: new ivm.ExternalCopy(copyOf(cache)) }),
+    ...(cache.length === 0 ? {} : { cachedData: new ivm.ExternalCopy(ownBuffer(cache)) }),
   });
   return async () => {
-    const fn = (await script.run(context, { reference: true })) as ivm.Reference;
+    const fn = await script.run(context, { reference: true });
     return { kind, value: fn.derefInto({ release: true }) };
   };
 }
@@ -66,7 +75,7 @@ async function compileModule({ isolate, context }: ReadyIsolate, code: string): 
   const module = await isolate.compileModule(code, { filename: FUNCTION_FILE });
   return async () => {
     await module.instantiate(context, refuseImport);
-    await module.evaluate({ promise: true } as ivm.ScriptRunOptions);
+    await module.evaluate({ promise: true });
     return { kind: 'module', value: module.namespace.derefInto() };
   };
 }
@@ -77,10 +86,4 @@ function refuseImport(specifier: string): never {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? `${error.name === 'Error' ? '' : `${error.name}: `}${error.message}` : String(error);
-}
-
-function copyOf(bytes: Uint8Array): ArrayBuffer {
-  const own = new Uint8Array(bytes.length);
-  own.set(bytes);
-  return own.buffer;
 }

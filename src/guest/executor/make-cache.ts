@@ -11,8 +11,17 @@ const script = new vm.Script(readFileSync(guestFile, 'utf8'), { filename: 'cordo
 const context = vm.createContext({});
 const port = script.runInContext(context) as (...args: unknown[]) => unknown;
 
-const SPEC = { interleaves: true, responseBytes: 1e7, logBytes: 1e5, env: {}, functionName: 'warm', kind: 'module', name: 'handler', memoryMb: 128 };
-const HANDLER = `() => ({ default: { async fetch(request) { request.headers.get('a'); console.log({ a: [1] }); return new Response(new URL(request.url).searchParams.get('a')); } } })`;
+const SPEC = {
+  interleaves: true,
+  responseBytes: 1e7,
+  logBytes: 1e5,
+  env: {},
+  functionName: 'warm',
+  kind: 'module',
+  name: 'handler',
+  memoryMb: 128,
+};
+const HANDLER = `() => ({ default: { async fetch(request) { request.headers.get('a'); console.info({ a: [1] }); return new Response(new URL(request.url).searchParams.get('a')); } } })`;
 const CALL = [[0, 1, null, [1, 0, 1000, 'GET', 'http://localhost/', ['a', 'b'], 'http', '127.0.0.1', 'warm', null]]];
 
 port('load', JSON.stringify(SPEC), new ArrayBuffer(32), new SharedArrayBuffer(8));

@@ -1,6 +1,6 @@
 /** Reads the records that an isolate drained (`guest/isolate/mailbox.ts` writes them), one by one, without parsing JSON. */
 
-export class RecordError extends Error {
+class RecordError extends Error {
   override readonly name = 'RecordError';
 }
 
@@ -16,20 +16,49 @@ export function readRecords(drained: unknown, each: (record: RecordReader) => vo
   if (!Array.isArray(drained) || typeof drained[0] !== 'string') throw new RecordError('no records');
   const text = drained[0];
   const record: RecordReader = { kind: 0, id: 0, meta: '', body: null };
-  let at = 0;
-  while (at < text.length) {
-    const semicolon = text.indexOf(';', at);
-    if (semicolon < 0 || semicolon - at > 48) throw new RecordError('a record without an end');
-    const head = text.slice(at, semicolon).split(',');
-    const [kind, id, metaLength, bodyLength] = [Number(head[0]), Number(head[1]), Number(head[2]), Number(head[3])];
-    if (!(metaLength >= 0) || !Number.isInteger(bodyLength)) throw new RecordError('a record with a bad head');
-    const metaEnd = semicolon + 1 + metaLength;
-    record.kind = kind;
-    record.id = id;
-    record.meta = text.slice(semicolon + 1, metaEnd);
-    record.body = bodyLength < 0 ? bodyAt(drained, -bodyLength) : bodyLength === 0 ? null : text.slice(metaEnd, metaEnd + bodyLength);
-    at = metaEnd + (bodyLength > 0 ? bodyLength : 0);
+  const head = new HeadReader(text);
+  while (head.at < text.length) {
+    record.kind = head.number(COMMA);
+    record.id = head.number(COMMA);
+    const metaLength = head.number(COMMA);
+    const bodyLength = head.number(SEMICOLON);
+    const metaEnd = head.at + metaLength;
+    record.meta = text.slice(head.at, metaEnd);
+    head.at = bodyLength > 0 ? metaEnd + bodyLength : metaEnd;
+    record.body =
+      bodyLength < 0 ? bodyAt(drained, -bodyLength) : bodyLength === 0 ? null : text.slice(metaEnd, head.at);
     each(record);
+  }
+}
+
+const COMMA = 44;
+const SEMICOLON = 59;
+const MINUS = 45;
+const ZERO = 48;
+const MAX_NUMBER = 0xffffffff;
+
+/** Reads whole numbers off a text, without making a string of each. */
+class HeadReader {
+  readonly #text: string;
+  at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** The number that ends with this character; -n only where n is an index. */
+  number(end: number): number {
+    const negative = this.#text.charCodeAt(this.at) === MINUS;
+    if (negative) this.at++;
+    let value = 0;
+    for (;;) {
+      const code = this.#text.charCodeAt(this.at++);
+      if (code === end) return negative ? -value : value;
+      const digit = code - ZERO;
+      // NaN, past the end of the text, is not within either.
+      if (!(digit >= 0 && digit <= 9 && value <= MAX_NUMBER)) throw new RecordError('a record with a bad head');
+      value = value * 10 + digit;
+    }
   }
 }
 

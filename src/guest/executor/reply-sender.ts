@@ -18,7 +18,8 @@ export class ReplySender {
     this.#chunks = chunksOf(body);
     this.#next = this.#chunks.next().value;
     const [status, headers] = JSON.parse(meta) as [number, string[]];
-    if (!headers.some((name, i) => i % 2 === 0 && name.toLowerCase() === 'content-length')) headers.push('content-length', `${body.length}`);
+    if (!headers.some((name, i) => i % 2 === 0 && name.toLowerCase() === 'content-length'))
+      headers.push('content-length', `${body.length}`);
     connection.sendMeta(FrameType.HEAD, id, JSON.stringify([status, headers, 0]), null);
     this.credit(0);
   }

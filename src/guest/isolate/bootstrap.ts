@@ -88,7 +88,7 @@ function port(...args: unknown[]): unknown {
 /** One turn: every message is delivered, whatever the one before it did. */
 function turn(args: readonly [readonly [string], ...ArrayBuffer[]]): void {
   const messages = parse(args[0][0]) as MessageIn[];
-  for (let i = 0; i < messages.length; i++) deliver(messages[i] as MessageIn, args as readonly unknown[]);
+  for (let i = 0; i < messages.length; i++) deliver(messages[i] as MessageIn, args);
 }
 
 function deliver(message: MessageIn, args: readonly unknown[]): void {
@@ -106,8 +106,14 @@ function deliver(message: MessageIn, args: readonly unknown[]): void {
 
 function begin(id: number, bodyRef: string | number | null, meta: CallMeta, args: readonly unknown[]): void {
   markBegun(id);
-  const source = bodyRef === -1 ? new BodySource(web.makeStream, (bytes) => outbox.put(Out.CREDIT, id, `${bytes}`, null)) : null;
-  const body = source !== null ? source.stream : typeof bodyRef === 'number' ? (args[1 + bodyRef] as ArrayBuffer | string) : bodyRef;
+  const source =
+    bodyRef === -1 ? new BodySource(web.makeStream, (bytes) => outbox.put(Out.CREDIT, id, `${bytes}`, null)) : null;
+  const body =
+    source !== null
+      ? source.stream
+      : typeof bodyRef === 'number'
+        ? (args[1 + bodyRef] as ArrayBuffer | string)
+        : bodyRef;
   const call = new GuestCall(id, meta, body, source, settle);
   calls[id] = call;
   if (!spec.interleaves) setSolo(call);
@@ -118,7 +124,12 @@ function handle(call: GuestCall): void {
   if (handler === null) return fail(call, loadFault ?? ['LOAD_FAILED', 'The code did not finish loading', null]);
   try {
     const outgoing = handler(call);
-    if (outgoing instanceof NativePromise) then(outgoing, (value) => answer(call, value as Outgoing), (error) => failWith(call, error));
+    if (outgoing instanceof NativePromise)
+      then(
+        outgoing,
+        (value) => answer(call, value as Outgoing),
+        (error) => failWith(call, error),
+      );
     else answer(call, outgoing);
   } catch (error) {
     failWith(call, error);
@@ -127,9 +138,14 @@ function handle(call: GuestCall): void {
 
 function answer(call: GuestCall, outgoing: Outgoing): void {
   const { status, headers, body } = outgoing;
-  if (body !== null && typeof body === 'object' && !(body instanceof Uint8Array)) return answerStream(call, status, headers, body);
+  if (body !== null && typeof body === 'object' && !(body instanceof Uint8Array))
+    return answerStream(call, status, headers, body);
   if (body !== null && body.length > spec.responseBytes) {
-    return fail(call, ['RESPONSE_TOO_LARGE', `The response body is larger than ${spec.responseBytes} bytes; stream it instead`, null]);
+    return fail(call, [
+      'RESPONSE_TOO_LARGE',
+      `The response body is larger than ${spec.responseBytes} bytes; stream it instead`,
+      null,
+    ]);
   }
   const settled = call.answered();
   outbox.put(Out.REPLY, call.id, `[${status},${stringify(headers)},${settled ? 1 : 0}]`, body);
@@ -207,7 +223,10 @@ function log(level: string, message: string): void {
   else call.logUnits = used;
   const over = used - spec.logBytes;
   if (over > message.length + 16) return;
-  const line = over > 0 ? stringify(['warn', `The log of this invocation is longer than ${spec.logBytes} bytes; the rest is dropped`]) : stringify([level, message]);
+  const line =
+    over > 0
+      ? stringify(['warn', `The log of this invocation is longer than ${spec.logBytes} bytes; the rest is dropped`])
+      : stringify([level, message]);
   if (call === null || calls[call.id] !== call) outbox.put(Out.SANDBOX_LOG, 0, line, null);
   else outbox.put(Out.LOG, call.id, line, null);
 }
@@ -226,7 +245,8 @@ function load(specText: string, seedBytes: ArrayBuffer, progress: ArrayBuffer): 
  */
 function start(kind: 'script' | 'module' | 'body' | 'failed' | 'unparsed', value: unknown): void {
   try {
-    if (kind === 'failed' || kind === 'unparsed') loadFault = [kind === 'failed' ? 'LOAD_FAILED' : 'COMPILE_FAILED', value as string, null];
+    if (kind === 'failed' || kind === 'unparsed')
+      loadFault = [kind === 'failed' ? 'LOAD_FAILED' : 'COMPILE_FAILED', value as string, null];
     else if (kind === 'body') handler = bodyHandler(value as Body);
     else handler = resolveHandler(kind === 'script' ? (value as () => unknown)() : value, registered, spec);
   } catch (error) {
@@ -240,12 +260,20 @@ function bodyHandler(body: Body): Handler {
     let exported: Handler | null = null;
     const module = { exports: {} as unknown };
     const run = (ctx: unknown): unknown =>
-      then(body(module, module.exports, ctx), (value) => {
-        if (value === undefined) exported = resolveHandler(module.exports, registered, spec);
-        return value;
-      }, rethrow);
+      then(
+        body(module, module.exports, ctx),
+        (value) => {
+          if (value === undefined) exported = resolveHandler(module.exports, registered, spec);
+          return value;
+        },
+        rethrow,
+      );
     const script = resolveHandler({ default: run }, registered, { ...spec, kind: 'script' });
-    return then(script(incoming), (outgoing) => (exported === null ? outgoing : exported(incoming)), rethrow) as Promise<Outgoing>;
+    return then(
+      script(incoming),
+      (outgoing) => (exported === null ? outgoing : exported(incoming)),
+      rethrow,
+    ) as Promise<Outgoing>;
   };
 }
 

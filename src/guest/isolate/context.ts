@@ -47,7 +47,7 @@ export function bindContext<A extends unknown[], R>(fn: (...args: A) => R): (...
   return function (this: unknown, ...args: A): R {
     const before = enter(call);
     try {
-      return apply(fn, this, args) as R;
+      return apply(fn, this, args);
     } finally {
       leave(before);
     }
@@ -55,8 +55,11 @@ export function bindContext<A extends unknown[], R>(fn: (...args: A) => R): (...
 }
 
 /** `then` without the user's patches, and without a context of its own. */
-export const then = (promise: unknown, fulfilled: (value: unknown) => unknown, rejected: (reason: unknown) => unknown): unknown =>
-  apply(nativeThen, promise, [fulfilled, rejected]);
+export const then = (
+  promise: unknown,
+  fulfilled: (value: unknown) => unknown,
+  rejected: (reason: unknown) => unknown,
+): unknown => apply(nativeThen, promise, [fulfilled, rejected]);
 
 export function installContext(): void {
   const bound = {
@@ -65,7 +68,12 @@ export function installContext(): void {
       return apply(nativeThen, this, [bindReaction(fulfilled), bindReaction(rejected)]);
     },
   }.then;
-  Object.defineProperty(Promise.prototype, 'then', { value: bound, writable: true, enumerable: false, configurable: true });
+  void Object.defineProperty(Promise.prototype, 'then', {
+    value: bound,
+    writable: true,
+    enumerable: false,
+    configurable: true,
+  });
 }
 
 function bindReaction(reaction: unknown): unknown {

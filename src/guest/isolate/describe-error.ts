@@ -17,10 +17,15 @@ const OURS = 'cordon:';
 
 export function describeError(error: unknown): { readonly message: string; readonly stack: string | null } {
   try {
-    if (typeof error !== 'object' || error === null) return { message: cut(`${typeof error === 'string' ? error : describePrimitive(error)}`), stack: null };
+    if (typeof error !== 'object' || error === null)
+      return { message: cut(`${typeof error === 'string' ? error : describePrimitive(error)}`), stack: null };
     const { name, message, stack } = error as { name: unknown; message: unknown; stack: unknown };
-    const text = typeof message === 'string' && message !== '' ? message : typeof name === 'string' ? name : cut(stringify(error));
-    const named = typeof name === 'string' && name !== 'Error' && typeof message === 'string' && message !== '' ? `${name}: ${text}` : text;
+    const text =
+      typeof message === 'string' && message !== '' ? message : typeof name === 'string' ? name : cut(stringify(error));
+    const named =
+      typeof name === 'string' && name !== 'Error' && typeof message === 'string' && message !== ''
+        ? `${name}: ${text}`
+        : text;
     return { message: cut(named), stack: typeof stack === 'string' ? cut(ownFrames(stack)) : null };
   } catch {
     return { message: 'The code threw something that cannot be described', stack: null };
@@ -39,7 +44,7 @@ function ownFrames(stack: string): string {
     if (apply(startsWith, line, ['    at ']) && apply(includes, line, [OURS])) continue;
     kept[kept.length] = line;
   }
-  return apply(join, kept, ['\n']) as string;
+  return apply(join, kept, ['\n']);
 }
 
-const cut = (text: string): string => (text.length > MAX_UNITS ? (apply(slice, text, [0, MAX_UNITS]) as string) : text);
+const cut = (text: string): string => (text.length > MAX_UNITS ? apply(slice, text, [0, MAX_UNITS]) : text);

@@ -57,10 +57,17 @@ export class Outbox {
 
   put(kind: number, id: number, meta: string, body: string | Uint8Array | null): void {
     if (body === null) this.#text += `${kind},${id},${meta.length},0;${meta}`;
-    else if (typeof body === 'string' && body.length <= INLINE_UNITS) this.#text += `${kind},${id},${meta.length},${body.length};${meta}${body}`;
+    else if (typeof body === 'string' && body.length <= INLINE_UNITS)
+      this.#text += `${kind},${id},${meta.length},${body.length};${meta}${body}`;
     else {
       // An index assignment would run a setter that user code put on Array.prototype; this cannot.
-      define(this.#bodies, this.#bodies.length, { value: body, writable: true, enumerable: true, configurable: true, __proto__: null });
+      define(this.#bodies, this.#bodies.length, {
+        value: body,
+        writable: true,
+        enumerable: true,
+        configurable: true,
+        __proto__: null,
+      });
       this.#text += `${kind},${id},${meta.length},${-this.#bodies.length};${meta}`;
     }
   }
@@ -69,7 +76,13 @@ export class Outbox {
   drain(): (string | Uint8Array)[] {
     const drained: (string | Uint8Array)[] = [this.#text];
     for (let i = 0; i < this.#bodies.length; i++)
-      define(drained, i + 1, { value: this.#bodies[i], writable: true, enumerable: true, configurable: true, __proto__: null });
+      define(drained, i + 1, {
+        value: this.#bodies[i],
+        writable: true,
+        enumerable: true,
+        configurable: true,
+        __proto__: null,
+      });
     this.#text = '';
     if (this.#bodies.length > 0) this.#bodies = [];
     return drained;

@@ -18,7 +18,12 @@ interface Reader {
 const WINDOW_BYTES = 256 * 1024;
 const CHUNK_BYTES = 64 * 1024;
 
-export function pumpStream(call: GuestCall, stream: ReadableStream, encode: (text: string) => Uint8Array, target: StreamTarget): void {
+export function pumpStream(
+  call: GuestCall,
+  stream: ReadableStream,
+  encode: (text: string) => Uint8Array,
+  target: StreamTarget,
+): void {
   const reader = (stream as unknown as { getReader(): Reader }).getReader();
   let window = WINDOW_BYTES;
   let rest: Uint8Array | null = null;

@@ -25,7 +25,7 @@ export async function fromAsync(
   const map = mapper as Mapper | undefined;
   const source = items as Partial<AsyncIterable<unknown> & Iterable<unknown>>;
   const isIterable = (source[Symbol.asyncIterator] ?? source[Symbol.iterator] ?? null) !== null;
-  const length = isIterable ? null : lengthOf(items as object);
+  const length = isIterable ? null : lengthOf(items);
   const target = targetOf(constructor, length);
   let index = 0;
   const add = async (value: unknown): Promise<void> => {

@@ -147,7 +147,7 @@ export function readAll(
       if (chunk === null) throw new TypeError('A body stream may hold Uint8Array chunks only');
       length += chunk.length;
       if (length > maxBytes) {
-        chain(reader.cancel(), ignore, ignore);
+        void chain(reader.cancel(), ignore, ignore);
         throw tooLong?.();
       }
       push(chunks, chunk);

@@ -229,8 +229,7 @@ interface ListenerOptions {
   readonly signal?: unknown;
 }
 
-const optionsOf = (options: unknown): ListenerOptions =>
-  isObject(options) ? (options as ListenerOptions) : { capture: options };
+const optionsOf = (options: unknown): ListenerOptions => (isObject(options) ? options : { capture: options });
 
 /** `ontype = listener`: at most one, heard in its turn. Defines the property on `prototype`. */
 export function defineHandler(prototype: EventTarget, type: string): void {

@@ -40,6 +40,6 @@ function copyOf(list: readonly string[]): string[] {
 function unlessAborted(response: Promise<Response>, signal: object): Promise<Response> {
   return new Promise((resolve, reject) => {
     onAbort(signal, reject);
-    chain(response, resolve, reject);
+    void chain(response, resolve, reject);
   });
 }

@@ -43,7 +43,7 @@ export class Headers {
   constructor(init?: unknown) {
     if (init === undefined || init === null) return;
     if (!isObject(init)) throw new TypeError('Headers can be made of Headers, of a list of pairs, or of an object');
-    if (#list in init) this.#copy((init as Headers).#list);
+    if (#list in init) this.#copy(init.#list);
     else if (typeof (init as Iterable<unknown>)[iterator] === 'function')
       this.#fillFromPairs(init as Iterable<unknown>);
     else this.#fillFromObject(init);

@@ -42,11 +42,11 @@ const mapForEach = uncurry(
   Map.prototype.forEach as (this: object, callback: (value: unknown, key: unknown) => void) => void,
 );
 const setForEach = uncurry(Set.prototype.forEach as (this: object, callback: (value: unknown) => void) => void);
-const dateText = uncurry(Date.prototype.toISOString as (this: object) => string);
+const dateText = uncurry(Date.prototype.toISOString);
 const regexpSource = uncurry(getOwnPropertyDescriptor(RegExp.prototype, 'source')?.get as (this: object) => string);
 const regexpFlags = uncurry(getOwnPropertyDescriptor(RegExp.prototype, 'flags')?.get as (this: object) => string);
 const promisePrototype = Promise.prototype;
-const symbolText = uncurry(Symbol.prototype.toString as (this: symbol) => string);
+const symbolText = uncurry(Symbol.prototype.toString);
 const { isError } = Error as unknown as { isError(value: unknown): boolean };
 /** In this engine an error's stack is an accessor; reading it formats the stack and runs no user code. */
 const nativeStack = getOwnPropertyDescriptor(new Error(), 'stack')?.get;

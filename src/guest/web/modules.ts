@@ -7,6 +7,7 @@
  */
 
 /** Loads once. While it loads it has nothing to give, to a library that looks for a native version of itself, say. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- `require` knows no types
 function once<T>(load: () => unknown): () => T {
   let loaded: T | null = null;
   let loading = false;

@@ -102,15 +102,16 @@ export const toWellFormed: (self: string) => string = uncurry(String.prototype.t
 export const trim: (self: string) => string = uncurry(String.prototype.trim);
 export const split: (self: string, separator: string) => string[] = uncurry(String.prototype.split as never) as never;
 export const repeat: (self: string, count: number) => string = uncurry(String.prototype.repeat);
-export const join: (self: readonly string[], separator: string) => string = uncurry(Array.prototype.join) as never;
+export const join: (self: readonly string[], separator: string) => string = uncurry(Array.prototype.join);
 export const sort: (self: string[]) => string[] = uncurry(Array.prototype.sort) as never;
 export const arrayIterator: <T>(self: T[]) => ArrayIterator<T> = uncurry(Array.prototype.values) as never;
 /** Not `test`, which looks `exec` up again. */
 export const exec: (self: RegExp, text: string) => RegExpExecArray | null = uncurry(RegExp.prototype.exec);
-export const tagOf: (value: unknown) => string = uncurry(Object.prototype.toString) as never;
-export const functionText: (value: unknown) => string = uncurry(Function.prototype.toString) as never;
+export const tagOf: (value: unknown) => string = uncurry(Object.prototype.toString);
+export const functionText: (value: unknown) => string = uncurry(Function.prototype.toString);
 
 const typedArray = Object.getPrototypeOf(globalThis.Uint8Array.prototype) as object;
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller says what the getter gives
 const getter = <T>(prototype: object, key: PropertyKey): ((self: unknown) => T) =>
   uncurry(getOwnPropertyDescriptor(prototype, key)?.get as Method) as unknown as (self: unknown) => T;
 
@@ -126,7 +127,7 @@ export const dataViewByteLength: (self: unknown) => number = getter(DataView.pro
 export const setBytes: (self: Uint8Array, from: ArrayLike<number>, offset?: number) => void = uncurry(
   globalThis.Uint8Array.prototype.set,
 );
-export const toBase64: (self: Uint8Array) => string = uncurry(globalThis.Uint8Array.prototype.toBase64) as never;
+export const toBase64: (self: Uint8Array) => string = uncurry(globalThis.Uint8Array.prototype.toBase64);
 const { fromBase64 } = globalThis.Uint8Array;
 export const bytesOfBase64 = (text: string): Uint8Array => apply(fromBase64, Uint8Array, [text]) as Uint8Array;
 

@@ -41,10 +41,10 @@ const mapForEach = uncurry(
   Map.prototype.forEach as (this: object, callback: (value: unknown, key: unknown) => void) => void,
 );
 const setForEach = uncurry(Set.prototype.forEach as (this: object, callback: (value: unknown) => void) => void);
-const dateValue = uncurry(Date.prototype.getTime as (this: object) => number);
+const dateValue = uncurry(Date.prototype.getTime);
 const regexpSource = uncurry(getOwnPropertyDescriptor(RegExp.prototype, 'source')?.get as (this: object) => string);
 const regexpFlags = uncurry(getOwnPropertyDescriptor(RegExp.prototype, 'flags')?.get as (this: object) => string);
-const transferBuffer = uncurry(ArrayBuffer.prototype.transfer as (this: object) => ArrayBuffer);
+const transferBuffer = uncurry(ArrayBuffer.prototype.transfer);
 const isError = (Error as unknown as { isError(value: unknown): boolean }).isError;
 
 export function structuredClone(value: unknown, options?: { readonly transfer?: Iterable<unknown> }): unknown {

@@ -34,7 +34,7 @@ export function clearTimer(id: unknown): void {
 
 export function queueMicrotask(callback: unknown): void {
   if (typeof callback !== 'function') throw new TypeError('queueMicrotask() needs a function');
-  chain(resolved(undefined), () => report(callback, []));
+  void chain(resolved(undefined), () => report(callback, []));
 }
 
 /** A timer for something of ours. The delay is clamped as the standard clamps it. */

@@ -42,7 +42,7 @@ export class URLSearchParams {
   constructor(init?: unknown) {
     if (init === undefined) return;
     if (!isObject(init)) this.#list = parseQuery(withoutMark(text(init)));
-    else if (#list in init) this.#list = (init as URLSearchParams).#list.map(([name, value]) => [name, value]);
+    else if (#list in init) this.#list = init.#list.map(([name, value]) => [name, value]);
     else if (typeof (init as Iterable<unknown>)[Symbol.iterator] === 'function')
       this.#fillFromPairs(init as Iterable<unknown>);
     else this.#fillFromObject(init as Record<string, unknown>);

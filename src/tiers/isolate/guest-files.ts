@@ -25,8 +25,16 @@ const MAX_CACHE_BYTES = 16 * 1024 * 1024;
 export async function makeGuestFiles(cacheDir: string): Promise<GuestFiles> {
   await mkdir(cacheDir, { recursive: true, mode: 0o700 });
   const [executor, guest, maker] = await Promise.all([
-    bundleGuest(new URL('executor/main.ts', GUEST), cacheDir, { name: 'executor', platform: 'node', external: ['isolated-vm'] }),
-    bundleGuest(new URL('isolate/bootstrap.ts', GUEST), cacheDir, { name: 'guest', platform: 'bare', alias: GUEST_ALIASES }),
+    bundleGuest(new URL('executor/main.ts', GUEST), cacheDir, {
+      name: 'executor',
+      platform: 'node',
+      external: ['isolated-vm'],
+    }),
+    bundleGuest(new URL('isolate/bootstrap.ts', GUEST), cacheDir, {
+      name: 'guest',
+      platform: 'bare',
+      alias: GUEST_ALIASES,
+    }),
     bundleGuest(new URL('executor/make-cache.ts', GUEST), cacheDir, { name: 'make-cache', platform: 'node' }),
   ]);
   return { executor, guest, cache: await makeCache(cacheDir, guest, maker) };
@@ -35,7 +43,12 @@ export async function makeGuestFiles(cacheDir: string): Promise<GuestFiles> {
 /** V8 rejects a cache of another version or other flags, so these are part of its name. */
 async function makeCache(cacheDir: string, guest: string, maker: string): Promise<string> {
   const source = await readFile(guest);
-  const key = createHash('sha256').update(source).update(await readFile(maker)).update(process.versions.v8).update(process.arch).update(NODE_FLAGS.join(' '));
+  const key = createHash('sha256')
+    .update(source)
+    .update(await readFile(maker))
+    .update(process.versions.v8)
+    .update(process.arch)
+    .update(NODE_FLAGS.join(' '));
   const file = join(cacheDir, `guest-${key.digest('hex').slice(0, 16)}.cache`);
   if (existsSync(file)) return file;
   const { stdout } = await promisify(execFile)(process.execPath, [...NODE_FLAGS, maker, guest], {

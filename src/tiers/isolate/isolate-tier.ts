@@ -83,7 +83,11 @@ async function tryTier(spawn: () => Promise<Executor>): Promise<TierProbe> {
       await executor.kill('the probe is over');
     }
   } catch (error) {
-    return { works: false, reason: (error as Error).message, cure: 'Run `cordon serve` with CORDON_WALL=unshare, or see the reason above' };
+    return {
+      works: false,
+      reason: (error as Error).message,
+      cure: 'Run `cordon serve` with CORDON_WALL=unshare, or see the reason above',
+    };
   }
 }
 
@@ -126,10 +130,22 @@ const PROBE: FunctionVersion = {
   cordon: 'function',
   handler: 'module',
   handlerName: 'handler',
-  limits: { timeoutMs: 5_000, memoryMb: 128, requestBytes: 0, responseBytes: 1_000_000, logBytes: 1_000, concurrency: 1 },
+  limits: {
+    timeoutMs: 5_000,
+    memoryMb: 128,
+    requestBytes: 0,
+    responseBytes: 1_000_000,
+    logBytes: 1_000,
+    concurrency: 1,
+  },
   env: {},
   requestBody: 'buffer',
   passAuthorization: false,
   ephemeral: true,
-  artifact: { format: 'source', code: Buffer.from('export default () => ({ statusCode: 200 })'), cache: null, interleaves: false },
+  artifact: {
+    format: 'source',
+    code: Buffer.from('export default () => ({ statusCode: 200 })'),
+    cache: null,
+    interleaves: false,
+  },
 };

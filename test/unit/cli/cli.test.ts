@@ -161,6 +161,7 @@ test('logs -f goes on with the lines as they are written', { timeout: 20_000 }, 
 
 test('invoke prints the answer, sends no token, and ends with 1 for a fault', async (t) => {
   const seen: string[] = [];
+  // oxlint-disable-next-line typescript/no-misused-promises -- what it throws fails the test
   const server = createServer(async (request, response) => {
     seen.push(
       `${request.method} ${request.url} ${request.headers.authorization ?? '-'} ${request.headers['content-type'] ?? '-'} ${await text(request)}`,

@@ -25,6 +25,7 @@ const lastDeployment = (): Deployment => control.deployments.at(-1)!;
 interface Answer {
   readonly status: number;
   readonly type: string | null;
+  // oxlint-disable-next-line typescript/no-explicit-any -- any JSON
   readonly body: any;
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { openSqliteStorage } from '../../../src/storage/sqlite-storage.ts';
-import { StorageError } from '../../../src/storage/storage.ts';
+import { StartError } from '../../../src/core/start-error.ts';
 import { logLine, newVersion, storageConformance, temporaryFolder } from '../../conformance/storage.ts';
 
 storageConformance({ name: 'SQLite', module: new URL('../../conformance/sqlite-engine.ts', import.meta.url) });
@@ -29,7 +29,7 @@ test('a schema from the future is refused, and left as it was', async (t) => {
   database.close();
   await assert.rejects(
     openSqliteStorage(dataDir),
-    (error) => error instanceof StorageError && /cordon\.db.+later Cordon \(9999_tomorrow\)/.test(error.message),
+    (error) => error instanceof StartError && /cordon\.db.+later Cordon \(9999_tomorrow\)/.test(error.message),
   );
   await assert.rejects(openSqliteStorage(dataDir), /9999_tomorrow/, 'the first refusal let go of the file');
 });
@@ -39,7 +39,7 @@ test('a file that is no database is refused with its path', async (t) => {
   writeFileSync(join(dataDir, 'logs.db'), 'hello '.repeat(1000));
   await assert.rejects(
     openSqliteStorage(dataDir),
-    (error) => error instanceof StorageError && error.message.includes(join(dataDir, 'logs.db')),
+    (error) => error instanceof StartError && error.message.includes(join(dataDir, 'logs.db')),
   );
 });
 

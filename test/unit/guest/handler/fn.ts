@@ -84,7 +84,7 @@ export class Fn {
     try {
       await this.call(sent);
     } catch (error) {
-      assert.ok(error instanceof this.context.guest.AdapterFault, `${error}`);
+      assert.ok(error instanceof this.context.guest.AdapterFault, String(error));
       return error as { code: string; message: string };
     }
     throw assert.fail('there was no fault');

@@ -12,7 +12,10 @@ async function bundle(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'cordon-guest-'));
   try {
     const entry = join(import.meta.dirname, 'bare-entry.ts');
-    return await readFile(await bundleGuest(entry, folder, { name: 'guest', platform: 'bare', alias: GUEST_ALIASES }), 'utf8');
+    return await readFile(
+      await bundleGuest(entry, folder, { name: 'guest', platform: 'bare', alias: GUEST_ALIASES }),
+      'utf8',
+    );
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -55,7 +58,7 @@ export function bareContext(env: Record<string, string> = {}, beforeInstall = ''
   const context = vm.createContext({});
   // A bare engine's console writes nowhere; the global object of node:vm has nothing else of its own.
   vm.runInContext(`delete globalThis.console; ${beforeInstall}`, context);
-  const guest = script.runInContext(context) as Foreign;
+  const guest = script.runInContext(context);
   const target = vm.runInContext('globalThis', context) as object;
   const self: BareContext = {
     run: (code) => vm.runInContext(code, context, { filename: 'function.js' }),

@@ -103,7 +103,7 @@ suite('after user code has patched the language', () => {
       const seen = await new Promise<unknown>((resolve) => {
         const then = Promise.prototype.then;
         const show = ({ status, body: sent }: Foreign): void => resolve([status, sent]);
-        Reflect.apply(then, handler(incoming), [show]);
+        void Reflect.apply(then, handler(incoming), [show]);
       });
       assert.deepEqual(seen, [200, body]);
       assert.equal(run('calls'), 0);

@@ -15,7 +15,6 @@ const PARTS = [
   'search',
   'hash',
 ] as const;
-type Part = (typeof PARTS)[number];
 
 suite('URL', () => {
   const { run } = bareContext();
@@ -140,10 +139,7 @@ suite('URL', () => {
       `(text, part, value) => { const url = new URL(text); const params = url.searchParams; url[part] = value; return url.href + ' ' + params + ' ' + url.searchParams; }`,
     );
     for (const text of ['http://localhost:3003/a?b=1', 'https://u:p@example.com/a?b#c', 'mailto:x', 'file:///a']) {
-      for (const part of PARTS.filter((name) => name !== 'origin' && name !== 'href') as Exclude<
-        Part,
-        'origin' | 'href'
-      >[]) {
+      for (const part of PARTS.filter((name) => name !== 'origin' && name !== 'href')) {
         for (const value of ['', 'x', 'http', 'https:', '8080', 'host:81', '/p/../q', '?a=b c', '#f g', 'ü', '%zz']) {
           const url = new URL(text);
           const params = url.searchParams;
