@@ -8,8 +8,6 @@
 export const EXECUTOR_V8_FLAGS: readonly string[] = [
   // A loop that turboshaft has unrolled can't be interrupted: `for(;;)new Array(1000).fill(1)` ignored every timeout.
   '--no-turboshaft-loop-unrolling',
-  // Halves what stays resident after isolates have been disposed of.
-  '--no-memory-pool-share-memory-on-teardown',
 ];
 
 /** For the command line of `node`. isolated-vm needs a process without a start-up snapshot. */

@@ -45,6 +45,7 @@ export class Supervisor implements CordonOwner {
   /** The hot path's only look-up: from a version to the cordon that serves it. */
   readonly #cordonOf = new WeakMap<FunctionVersion, Cordon>();
   readonly #watch: Watch;
+  #lane = 0;
   #closing = false;
 
   constructor(options: SupervisorOptions) {
@@ -140,6 +141,13 @@ export class Supervisor implements CordonOwner {
         : version.cordon === 'tenant'
           ? `tenant ${version.tenant}`
           : 'shared';
-    return `${version.tier} ${set}${isPrivileged(call.principal) ? ' privileged' : ''}`;
+    const privileged = isPrivileged(call.principal) ? ' privileged' : '';
+    return `${version.tier} ${set}${privileged}${version.ephemeral ? this.#nextLane() : ''}`;
+  }
+
+  /** Executions need an isolate each, and an executor makes them one after another: each core has an executor of its own. */
+  #nextLane(): string {
+    this.#lane = (this.#lane + 1) % this.cores;
+    return ` executions ${this.#lane}`;
   }
 }

@@ -22,7 +22,15 @@ const COPY_BELOW_BYTES = 8 * 1024;
 /** A JavaScript string of n UTF-16 units takes at most 3n bytes of UTF-8. */
 const MAX_BYTES_PER_UNIT = 3;
 
-export class Connection {
+/** The sending half. */
+export interface FrameSender {
+  send(type: FrameType, stream: number): void;
+  sendCredit(type: FrameType, stream: number, bytes: number): void;
+  sendBytes(type: FrameType, stream: number, body: Uint8Array): void;
+  sendMeta(type: FrameType, stream: number, meta: string, body: Uint8Array | string | null): void;
+}
+
+export class Connection implements FrameSender {
   readonly #socket: Socket;
   readonly #options: ConnectionOptions;
   #batch: Buffer = Buffer.allocUnsafeSlow(BATCH_BYTES);

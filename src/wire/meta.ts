@@ -23,6 +23,13 @@ export function parseMeta(payload: Buffer): unknown {
   }
 }
 
+/** A payload as a connection would deliver it. */
+export function metaPayload(meta: string, body: string): Buffer {
+  const payload = Buffer.from(`\0\0\0\0${meta}${body}`, 'utf8');
+  payload.writeUInt32LE(Buffer.byteLength(meta), 0);
+  return payload;
+}
+
 function metaEnd(payload: Buffer): number {
   if (payload.length < 4) throw new ProtocolError('a payload without a meta');
   const end = 4 + payload.readUInt32LE(0);

@@ -6,17 +6,41 @@
  */
 
 import type { Socket } from 'node:net';
-import { Connection } from '../../wire/connection.ts';
-import { FrameType, MAX_FRAME_TO_GUEST, type OpenMeta } from '../../wire/frames.ts';
-import { metaBody, metaText, parseMeta, readCredit } from '../../wire/meta.ts';
+import { Connection, type FrameSender } from '../../wire/connection.ts';
+import { FrameType, MAX_FRAME_TO_GUEST, type CallMeta, type OpenMeta } from '../../wire/frames.ts';
+import { metaBody, metaPayload, metaText, parseMeta, readCredit } from '../../wire/meta.ts';
 import { IsolatePool, type GuestSource, type ReadyIsolate } from './isolate-pool.ts';
 import { IsolateSandbox, type SandboxOwner } from './isolate-sandbox.ts';
 
 const WATCHDOG_MS = 10;
 const READY_ISOLATES = 2;
 
+const WARM_UP_ROUNDS = 3;
+const WARM_UP_CODE = '(() => ({ default: { fetch: (request) => new Response(request.url) } }))';
+const WARM_UP_META: OpenMeta = {
+  format: 'script',
+  codeBytes: WARM_UP_CODE.length,
+  interleaves: true,
+  functionName: 'warm-up',
+  handler: 'module',
+  handlerName: 'handler',
+  memoryMb: 128,
+  responseBytes: 1_000_000,
+  logBytes: 1_000,
+  env: {},
+};
+
+const NOWHERE: FrameSender = {
+  send: () => undefined,
+  sendCredit: () => undefined,
+  sendBytes: () => undefined,
+  sendMeta: () => undefined,
+};
+
 export class Executor implements SandboxOwner {
-  readonly connection: Connection;
+  /** Where frames go: to the host, but while this process warms up. */
+  sender: FrameSender = NOWHERE;
+  readonly #connection: Connection;
   readonly #pool: IsolatePool;
   readonly #sandboxes = new Map<number, IsolateSandbox>();
   /** The sandbox of each call that is not over. */
@@ -28,7 +52,7 @@ export class Executor implements SandboxOwner {
   #watchdog: NodeJS.Timeout | null = null;
 
   constructor(socket: Socket, guest: GuestSource) {
-    this.connection = new Connection(socket, {
+    this.#connection = new Connection(socket, {
       maxFrameBytes: MAX_FRAME_TO_GUEST,
       onFrame: (type, stream, payload) => this.#receive(type, stream, payload),
       // Without its host an executor has no reason to be.
@@ -39,10 +63,26 @@ export class Executor implements SandboxOwner {
 
   async start(): Promise<void> {
     await this.#pool.fill();
-    this.connection.send(FrameType.READY, 0);
+    await this.#warmUp();
+    await this.#pool.fill();
+    this.sender = this.#connection;
+    this.sender.send(FrameType.READY, 0);
   }
 
-  takeIsolate(memoryMb: number): ReadyIsolate | Promise<ReadyIsolate> {
+  /** Serves a few calls of a function of ours, so that the first one of a tenant does not meet code that never ran. */
+  async #warmUp(): Promise<void> {
+    for (let round = 1; round <= WARM_UP_ROUNDS; round++) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.sender = { ...NOWHERE, sendMeta: () => resolve() };
+      this.#receive(FrameType.OPEN, round, metaPayload(JSON.stringify(WARM_UP_META), WARM_UP_CODE));
+      this.#receive(FrameType.CALL, round, metaPayload(warmUpCall(round), ''));
+      await promise;
+      this.#receive(FrameType.CLOSE, round, Buffer.alloc(0));
+    }
+    this.sender = NOWHERE;
+  }
+
+  takeIsolate(memoryMb: number): ReadyIsolate {
     return this.#pool.take(memoryMb);
   }
 
@@ -89,7 +129,7 @@ export class Executor implements SandboxOwner {
       case FrameType.CANCEL:
         return this.#calls.get(stream)?.cancel(stream);
       case FrameType.PING:
-        return this.connection.send(FrameType.PONG, 0);
+        return this.sender.send(FrameType.PONG, 0);
     }
   }
 
@@ -104,7 +144,7 @@ export class Executor implements SandboxOwner {
     const [sandboxId, bodyKind, remainingMs] = leadingNumbers(meta);
     const sandbox = this.#sandboxes.get(sandboxId);
     // Its GONE is under way: the host will see that this call was never begun.
-    if (sandbox === undefined) return this.connection.send(FrameType.NOT_BEGUN, id);
+    if (sandbox === undefined) return this.sender.send(FrameType.NOT_BEGUN, id);
     this.#calls.set(id, sandbox);
     sandbox.call(id, meta, bodyKind, remainingMs, metaBody(payload));
   }
@@ -116,9 +156,9 @@ export class Executor implements SandboxOwner {
 
   /** Says why and ends: a process in which an isolate can't be stopped can't even exit in order. */
   #die(reason: string, sandboxId: number): void {
-    for (const { id } of this.#held.splice(0)) this.connection.send(FrameType.NOT_BEGUN, id);
-    this.connection.sendMeta(FrameType.BROKEN, sandboxId, JSON.stringify(['SANDBOX_RECYCLED', reason, null]), null);
-    this.connection.flush();
+    for (const { id } of this.#held.splice(0)) this.sender.send(FrameType.NOT_BEGUN, id);
+    this.sender.sendMeta(FrameType.BROKEN, sandboxId, JSON.stringify(['SANDBOX_RECYCLED', reason, null]), null);
+    this.#connection.flush();
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), 20);
   }
 }
@@ -129,4 +169,20 @@ function leadingNumbers(meta: string): [sandbox: number, bodyKind: number, remai
   const second = meta.indexOf(',', first + 1);
   const third = meta.indexOf(',', second + 1);
   return [Number(meta.slice(1, first)), Number(meta.slice(first + 1, second)), Number(meta.slice(second + 1, third))];
+}
+
+function warmUpCall(sandbox: number): string {
+  const call: CallMeta = [
+    sandbox,
+    0,
+    5_000,
+    'GET',
+    'http://localhost/',
+    ['host', 'localhost'],
+    'http',
+    '',
+    'warm-up',
+    null,
+  ];
+  return JSON.stringify(call);
 }

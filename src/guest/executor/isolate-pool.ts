@@ -14,7 +14,7 @@ export interface ReadyIsolate {
   readonly context: ivm.Context;
   readonly port: Port;
   /** V8 gave up on this isolate; its thread never comes back. Set by whoever has taken it. */
-  onCatastrophe: () => void;
+  readonly onCatastrophe: { current: () => void };
 }
 
 export interface GuestSource {
@@ -24,10 +24,12 @@ export interface GuestSource {
 
 /** The memory limit of a ready isolate is fixed, so only sandboxes of the default size can take one. */
 const READY_MEMORY_MB = 128;
+/** The request that took one is served first. */
+const REFILL_MS = 2;
 
 export class IsolatePool {
   readonly #source: GuestSource;
-  readonly #cache: ivm.ExternalCopy<ArrayBuffer>;
+  readonly #options: { readonly filename: string; readonly cachedData: ivm.ExternalCopy<ArrayBuffer> };
   readonly #size: number;
   readonly #ready: ReadyIsolate[] = [];
   #filling = false;
@@ -35,36 +37,47 @@ export class IsolatePool {
   constructor(source: GuestSource, size: number) {
     this.#source = source;
     this.#size = size;
-    this.#cache = new ivm.ExternalCopy(ownBuffer(source.cache));
+    this.#options = { filename: 'cordon:guest', cachedData: new ivm.ExternalCopy(ownBuffer(source.cache)) };
   }
 
-  /** A ready isolate at once, where there is one of that size; else a promise of a new one. */
-  take(memoryMb: number): ReadyIsolate | Promise<ReadyIsolate> {
+  /** A ready isolate of that size, where there is one; else a new one, made on this thread: somebody waits for it. */
+  take(memoryMb: number): ReadyIsolate {
     const ready = memoryMb === READY_MEMORY_MB ? this.#ready.pop() : undefined;
-    // The pool is filled again when the event loop is idle, not while the request that emptied it waits.
-    setTimeout(() => void this.fill(), 5);
+    setTimeout(() => void this.fill(), REFILL_MS);
     return ready ?? this.#create(memoryMb);
   }
 
+  /** Makes what is missing on other threads: nobody waits. */
   async fill(): Promise<void> {
     if (this.#filling) return;
     this.#filling = true;
     try {
-      while (this.#ready.length < this.#size) this.#ready.push(await this.#create(READY_MEMORY_MB));
+      while (this.#ready.length < this.#size) this.#ready.push(await this.#prepare());
     } finally {
       this.#filling = false;
     }
   }
 
-  async #create(memoryMb: number): Promise<ReadyIsolate> {
-    const isolate = new ivm.Isolate({ memoryLimit: memoryMb, onCatastrophicError: () => ready.onCatastrophe() });
-    const context = await isolate.createContext();
-    const script = await isolate.compileScript(this.#source.code, {
-      filename: 'cordon:guest',
-      cachedData: this.#cache,
-    });
-    const port = (await script.run(context, { reference: true })) as unknown as Port;
-    const ready: ReadyIsolate = { isolate, context, port, onCatastrophe: () => undefined };
-    return ready;
+  #create(memoryMb: number): ReadyIsolate {
+    const [isolate, onCatastrophe] = newIsolate(memoryMb);
+    const context = isolate.createContextSync();
+    const port = isolate.compileScriptSync(this.#source.code, this.#options).runSync(context, { reference: true });
+    return { isolate, context, port: port as unknown as Port, onCatastrophe };
   }
+
+  async #prepare(): Promise<ReadyIsolate> {
+    const [isolate, onCatastrophe] = newIsolate(READY_MEMORY_MB);
+    const context = await isolate.createContext();
+    const script = await isolate.compileScript(this.#source.code, this.#options);
+    const port = await script.run(context, { reference: true });
+    return { isolate, context, port: port as unknown as Port, onCatastrophe };
+  }
+}
+
+function newIsolate(memoryMb: number): [ivm.Isolate, { current: () => void }] {
+  const onCatastrophe = { current: () => undefined };
+  return [
+    new ivm.Isolate({ memoryLimit: memoryMb, onCatastrophicError: () => onCatastrophe.current() }),
+    onCatastrophe,
+  ];
 }

@@ -9,7 +9,7 @@
 import { isUtf8 } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import ivm from 'isolated-vm';
-import type { Connection } from '../../wire/connection.ts';
+import type { FrameSender } from '../../wire/connection.ts';
 import { CHUNK_BYTES, FrameType, type OpenMeta } from '../../wire/frames.ts';
 import { In, Out } from '../isolate/mailbox.ts';
 import { transferred, type GuestArgument } from './crossing.ts';
@@ -31,8 +31,8 @@ interface ExecutorCall {
 }
 
 export interface SandboxOwner {
-  readonly connection: Connection;
-  takeIsolate(memoryMb: number): ReadyIsolate | Promise<ReadyIsolate>;
+  readonly sender: FrameSender;
+  takeIsolate(memoryMb: number): ReadyIsolate;
   /** No more frames of this call will be sent, and none are of use. */
   onCallOver(id: number): void;
   /** The sandbox is gone; its isolate is being disposed of. */
@@ -76,13 +76,7 @@ export class IsolateSandbox {
     this.#owner = owner;
     this.id = id;
     this.#meta = meta;
-    const taken = owner.takeIsolate(meta.memoryMb);
-    if (taken instanceof Promise)
-      taken.then(
-        (ready) => this.#load(ready, payload),
-        (error: unknown) => this.#recycle('LOAD_FAILED', `No isolate could be made: ${String(error)}`, null),
-      );
-    else void this.#load(taken, payload);
+    void this.#load(payload);
   }
 
   call(id: number, metaText: string, bodyKind: number, remainingMs: number, body: Buffer): void {
@@ -141,10 +135,15 @@ export class IsolateSandbox {
     this.#end();
   }
 
-  async #load(ready: ReadyIsolate, payload: Uint8Array): Promise<void> {
+  async #load(payload: Uint8Array): Promise<void> {
+    let ready: ReadyIsolate;
+    try {
+      ready = this.#owner.takeIsolate(this.#meta.memoryMb);
+    } catch (error) {
+      return this.#recycle('LOAD_FAILED', `No isolate could be made: ${String(error)}`, null);
+    }
     this.#ready = ready;
-    ready.onCatastrophe = () => this.#lost();
-    if (this.#gone) return this.#dispose();
+    ready.onCatastrophe.current = () => this.#lost();
     this.#turnSinceMs = performance.now();
     try {
       const { interleaves, responseBytes, logBytes, env, functionName, handler, handlerName, memoryMb } = this.#meta;
@@ -235,7 +234,7 @@ export class IsolateSandbox {
       case Out.TIMER_CLEAR:
         return this.#timers.clear(record.id);
       case Out.SANDBOX_LOG:
-        return this.#owner.connection.sendMeta(FrameType.SANDBOX_LOG, this.id, record.meta, null);
+        return this.#owner.sender.sendMeta(FrameType.SANDBOX_LOG, this.id, record.meta, null);
     }
     const call = this.#calls.get(record.id);
     if (call !== undefined) this.#deliverTo(call, record);
@@ -243,7 +242,7 @@ export class IsolateSandbox {
 
   /** Passes a record on, unless it comes out of turn: a hostile isolate must not make the executor break the protocol. */
   #deliverTo(call: ExecutorCall, { kind, meta, body }: RecordReader): void {
-    const { connection } = this.#owner;
+    const connection = this.#owner.sender;
     if (kind === Out.REPLY && call.state === 'open') return this.#reply(call, meta, body);
     if (kind === Out.HEAD && call.state === 'open') {
       call.state = 'streaming';
@@ -266,7 +265,7 @@ export class IsolateSandbox {
   }
 
   #reply(call: ExecutorCall, meta: string, body: string | Uint8Array | null): void {
-    const { connection } = this.#owner;
+    const connection = this.#owner.sender;
     const settled = meta.endsWith(',1]');
     if (body === null || body.length * 3 <= CHUNK_BYTES) {
       call.state = 'done';
@@ -302,11 +301,11 @@ export class IsolateSandbox {
 
   #settle(call: ExecutorCall): void {
     this.#forget(call);
-    this.#owner.connection.send(FrameType.SETTLED, call.id);
+    this.#owner.sender.send(FrameType.SETTLED, call.id);
   }
 
   #fault(call: ExecutorCall, code: string, message: string): void {
-    this.#owner.connection.sendMeta(FrameType.FAULT, call.id, JSON.stringify([code, message, null]), null);
+    this.#owner.sender.sendMeta(FrameType.FAULT, call.id, JSON.stringify([code, message, null]), null);
   }
 
   /** Whether the turn in flight had to be stopped. */
@@ -335,12 +334,12 @@ export class IsolateSandbox {
     const begun = (this.#progress[1] as number) >>> 0;
     for (const call of this.#calls.values())
       this.#tellEnd(call, call === culprit ? code : 'SANDBOX_RECYCLED', message, call.id <= begun);
-    this.#owner.connection.sendMeta(FrameType.GONE, this.id, JSON.stringify([code, message, null]), null);
+    this.#owner.sender.sendMeta(FrameType.GONE, this.id, JSON.stringify([code, message, null]), null);
     this.#end();
   }
 
   #tellEnd(call: ExecutorCall, code: string, message: string, begun: boolean): void {
-    const { connection } = this.#owner;
+    const connection = this.#owner.sender;
     if (call.state === 'done') connection.send(FrameType.SETTLED, call.id);
     else if (call.state === 'open' && !begun && code === 'SANDBOX_RECYCLED')
       connection.send(FrameType.NOT_BEGUN, call.id);

@@ -1,17 +1,17 @@
 /** Sends a buffered body too large for one frame: a HEAD, then DATA as the host gives credit, then END. */
 
-import { chunksOf, type Connection } from '../../wire/connection.ts';
+import { chunksOf, type FrameSender } from '../../wire/connection.ts';
 import { FrameType, WINDOW_BYTES } from '../../wire/frames.ts';
 
 export class ReplySender {
-  readonly #connection: Connection;
+  readonly #connection: FrameSender;
   readonly #id: number;
   readonly #chunks: Iterator<Uint8Array>;
   readonly #onEnd: () => void;
   #next: Uint8Array | undefined;
   #window = WINDOW_BYTES;
 
-  constructor(connection: Connection, id: number, meta: string, body: Uint8Array, onEnd: () => void) {
+  constructor(connection: FrameSender, id: number, meta: string, body: Uint8Array, onEnd: () => void) {
     this.#connection = connection;
     this.#id = id;
     this.#onEnd = onEnd;

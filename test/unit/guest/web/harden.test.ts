@@ -126,18 +126,11 @@ suite('harden', () => {
     );
   });
 
-  test('clocks are as coarse as Date', () => {
+  test('no clock is finer than Date', () => {
     const { run } = bareContext();
-    assert.equal(run(`Temporal.Now.instant().epochNanoseconds % 1000000n === 0n`), true);
-    for (const name of ['zonedDateTimeISO', 'plainDateTimeISO', 'plainTimeISO']) {
-      assert.equal(
-        run(`const t = Temporal.Now.${name}('UTC'); t.microsecond + t.nanosecond`.replace('const', 'var')),
-        0,
-        name,
-      );
-    }
-    assert.match(run(`Temporal.Now.zonedDateTimeISO('Asia/Tokyo').toString()`), /\[Asia\/Tokyo\]$/);
-    assert.match(run(`Temporal.Now.plainDateISO().toString()`), /^\d{4}-\d\d-\d\d$/);
+    assert.equal(run(`typeof Temporal`), 'undefined');
+    assert.equal(run(`typeof new Date().toTemporalInstant`), 'undefined');
+    assert.equal(run(`Number.isInteger(performance.now())`), true);
   });
 
   test('Array.fromAsync does what the engine’s does', async () => {
