@@ -116,8 +116,7 @@ export class ExecuteRoute {
         'FORBIDDEN',
         `Without a token, POST /execute refuses requests of browsers and proxies (the header ${foreign} is set)`,
       );
-    const host = this.#options.origins.hostOf(request);
-    if (host === null || !this.#options.origins.isOperatorHost(host))
+    if (this.#options.origins.siteOf(request)?.isOperator !== true)
       throw new Fault('FORBIDDEN', 'Without a token, POST /execute answers on the operator host names only');
     return principal;
   }

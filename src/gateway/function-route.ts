@@ -32,15 +32,15 @@ export class FunctionRoute implements HttpCallOwner {
 
   handle(request: IncomingMessage, response: ServerResponse, url: string): void {
     const { origins, routes } = this.#options;
-    const host = origins.hostOf(request);
-    if (host === null)
+    const site = origins.siteOf(request);
+    if (site === null)
       return this.#refuse(
         request,
         response,
         new Fault('BAD_REQUEST', 'The Host header is not a host name with an optional port'),
       );
     const name = nameIn(url);
-    const version = routes.find(origins.tenantOf(host), name);
+    const version = routes.find(site.tenant, name);
     if (version === undefined)
       return this.#refuse(
         request,
@@ -60,10 +60,10 @@ export class FunctionRoute implements HttpCallOwner {
       version,
       request,
       response,
-      `http://${host}${url}`,
+      `http://${site.host}${url}`,
       requestHeaders(request.rawHeaders, { passAuthorization: version.passAuthorization, trustForwarding: trusted }),
       origins.clientAddress(request, trusted),
-      origins.isOperatorHost(host),
+      site.isOperator,
     );
     this.#start(call, request);
   }

@@ -49,9 +49,8 @@ export function createGateway(options: GatewayOptions): Server {
       options.functions.onRequest({ method: request.method ?? '', url }, response.statusCode, startedMs, null),
     );
     if (path === '/health') return health(request, response);
-    const host = options.origins.hostOf(request);
-    if (options.control !== null && host !== null && options.origins.isOperatorHost(host))
-      return options.control(request, response);
+    const site = options.origins.siteOf(request);
+    if (options.control !== null && site?.isOperator === true) return options.control(request, response);
     sendFault(request, response, new Fault('NOT_FOUND', 'There is nothing here; functions answer at /fn/<name>'));
   }
 

@@ -15,10 +15,19 @@ const HOST = /^(?:[a-z0-9_](?:[a-z0-9._-]{0,252})|\[[0-9a-f:.]{2,45}\])(?::\d{1,
 const DEFAULT_TENANT = 'default';
 const NO_HOST = 'localhost';
 
+export interface Site {
+  /** As the client wrote it. */
+  readonly host: string;
+  /** The operator API answers there. */
+  readonly isOperator: boolean;
+  readonly tenant: string;
+}
+
 export class Origins {
   readonly #options: OriginOptions;
   readonly #operatorHosts: ReadonlySet<string>;
   readonly #suffix: string | null;
+  #last: Site | null = null;
 
   constructor(options: OriginOptions) {
     this.#options = options;
@@ -26,22 +35,15 @@ export class Origins {
     this.#suffix = options.domain === null ? null : `.${options.domain}`;
   }
 
-  /** The Host header; null where it is not one. */
-  hostOf(request: IncomingMessage): string | null {
-    const { host } = request.headers;
-    if (host === undefined) return NO_HOST;
-    return HOST.test(host) ? host : null;
-  }
-
-  isOperatorHost(host: string): boolean {
-    return this.#operatorHosts.has(withoutPort(host));
-  }
-
-  tenantOf(host: string): string {
-    if (this.#suffix === null) return DEFAULT_TENANT;
+  /** What the Host header names; null where it is no host name. */
+  siteOf(request: IncomingMessage): Site | null {
+    const host = request.headers.host ?? NO_HOST;
+    // Requests that follow each other are for one host more often than not.
+    if (host === this.#last?.host) return this.#last;
+    if (!HOST.test(host)) return null;
     const name = withoutPort(host);
-    const tenant = name.endsWith(this.#suffix) ? name.slice(0, -this.#suffix.length) : '';
-    return tenant === '' || tenant.includes('.') ? DEFAULT_TENANT : tenant;
+    this.#last = { host, isOperator: this.#operatorHosts.has(name), tenant: this.#tenantOf(name) };
+    return this.#last;
   }
 
   /** Whether the peer is a proxy whose forwarding headers are believed. */
@@ -65,6 +67,12 @@ export class Origins {
       if (!this.#options.trustedProxies.check(address, address.includes(':') ? 'ipv6' : 'ipv4')) return address;
     }
     return peer;
+  }
+
+  #tenantOf(name: string): string {
+    if (this.#suffix === null || !name.endsWith(this.#suffix)) return DEFAULT_TENANT;
+    const tenant = name.slice(0, -this.#suffix.length);
+    return tenant === '' || tenant.includes('.') ? DEFAULT_TENANT : tenant;
   }
 }
 

@@ -62,7 +62,7 @@ export class IsolatePool {
     const [isolate, onCatastrophe] = newIsolate(memoryMb);
     const context = isolate.createContextSync();
     const port = isolate.compileScriptSync(this.#source.code, this.#options).runSync(context, { reference: true });
-    return { isolate, context, port: port as unknown as Port, onCatastrophe };
+    return { isolate, context, port: port, onCatastrophe };
   }
 
   async #prepare(): Promise<ReadyIsolate> {

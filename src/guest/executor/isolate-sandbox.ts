@@ -165,13 +165,13 @@ export class IsolateSandbox {
       ]);
       const { kind, value } = await loadCode(ready, this.#meta, payload);
       ready.port.applyIgnored(undefined, ['start', kind, value as string]);
-      const drained = await ready.port.apply(undefined, [], DRAIN);
-      this.#turnEnded(drained);
     } catch (error) {
       return this.#failedTurn(error);
     }
+    if (this.#gone) return this.#turnOver();
     this.#loaded = true;
-    if (this.#inbox.length > 0) this.#turn();
+    // The calls that waited are delivered in the same hop; without one, what the code wrote while it loaded is drained.
+    this.#turn();
   }
 
   #post(message: string): void {
