@@ -5,11 +5,11 @@ import { BlockList, type AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { Origins } from '../../../src/gateway/origin.ts';
 
-/** The request as a server on loopback receives it. */
+/** The request as a server on loopback receives it; its socket stays open while the test looks at it. */
 async function received(headers: Record<string, string>): Promise<IncomingMessage> {
   const server = createServer((request, response) => {
-    response.end();
     server.emit('received', request);
+    setImmediate(() => response.end());
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const got = once(server, 'received') as Promise<[IncomingMessage]>;
