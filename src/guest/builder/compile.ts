@@ -7,6 +7,7 @@
 
 import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
+import { handingOver } from '../../lib/hand-over.ts';
 
 /** The name of the bundle in its errors. */
 const BUNDLE_FILE = 'function.js';
@@ -19,7 +20,7 @@ const MAX_CACHED_BYTES = 4 * 1024 * 1024;
 
 /** Throws V8's SyntaxError, or a RangeError for code that is nested too deeply. Returns null where no cache is worth it. */
 export function compile(code: Uint8Array): Uint8Array | null {
-  const text = Buffer.from(code.buffer, code.byteOffset, code.length).toString('utf8');
+  const text = handingOver(Buffer.from(code.buffer, code.byteOffset, code.length).toString('utf8'));
   if (code.length < MIN_CACHED_BYTES || code.length > MAX_CACHED_BYTES) {
     new Script(text, { filename: BUNDLE_FILE });
     return null;

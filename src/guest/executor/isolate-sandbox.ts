@@ -10,6 +10,7 @@ import { isUtf8 } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import ivm from 'isolated-vm';
 import type { FrameSender } from '../../wire/connection.ts';
+import { HAND_OVER } from '../../lib/hand-over.ts';
 import { CHUNK_BYTES, FrameType, type OpenMeta } from '../../wire/frames.ts';
 import { In, Out } from '../isolate/mailbox.ts';
 import { transferred, type GuestArgument } from './crossing.ts';
@@ -159,6 +160,7 @@ export class IsolateSandbox {
       });
       ready.port.applyIgnored(undefined, [
         'load',
+        HAND_OVER,
         spec,
         transferred(randomBytes(32)),
         new ivm.ExternalCopy(this.#progress.buffer).copyInto({ release: true }),

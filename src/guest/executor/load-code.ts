@@ -2,20 +2,21 @@
 
 import ivm from 'isolated-vm';
 import type { OpenMeta } from '../../wire/frames.ts';
+import { handingOver } from '../../lib/hand-over.ts';
 import { ownBuffer } from './crossing.ts';
 import type { ReadyIsolate } from './isolate-pool.ts';
 
 export interface LoadedCode {
   /** As `start` of the bootstrap takes it. */
   readonly kind: 'script' | 'module' | 'body' | 'failed' | 'unparsed';
-  /** A function or a namespace inside the isolate; for `failed` and `unparsed` the message. */
+  /** A namespace inside the isolate; for `failed` and `unparsed` the message; `script` and `body` hand theirs over. */
   readonly value: unknown;
 }
 
 /** The name that the user's own frames have in stacks. */
 const FUNCTION_FILE = 'function.js';
 
-const BODY_PREFIX = '(async function (module, exports, ctx) {';
+const BODY_PREFIX = 'async function (module, exports, ctx) {';
 
 /** Compiled, and still to be run. */
 type Loader = () => Promise<LoadedCode>;
@@ -38,7 +39,7 @@ export async function loadCode(ready: ReadyIsolate, meta: OpenMeta, payload: Uin
 /** Code that nobody built is a module where it has the marks of one, else a function body. */
 async function loadSource(ready: ReadyIsolate, code: string): Promise<LoadedCode> {
   const asModule = (): Promise<Loader> => compileModule(ready, code);
-  const asBody = (): Promise<Loader> => compileFunction('body', ready, `${BODY_PREFIX}${code}\n})`, new Uint8Array(0));
+  const asBody = (): Promise<Loader> => compileFunction('body', ready, `${BODY_PREFIX}${code}\n}`, new Uint8Array(0));
   const order = /\b(?:import|export)\b/.test(code) ? [asModule, asBody] : [asBody, asModule];
   let failure: unknown;
   for (const compile of order) {
@@ -57,18 +58,20 @@ async function loadSource(ready: ReadyIsolate, code: string): Promise<LoadedCode
 async function compileFunction(
   kind: 'script' | 'body',
   { isolate, context }: ReadyIsolate,
-  code: string,
+  expression: string,
   cache: Uint8Array,
 ): Promise<Loader> {
+  const code = handingOver(expression);
   const options = {
     filename: FUNCTION_FILE,
-    columnOffset: kind === 'body' ? -BODY_PREFIX.length : 0,
+    columnOffset: -code.indexOf(expression) - (kind === 'body' ? BODY_PREFIX.length : 0),
     ...(cache.length === 0 ? {} : { cachedData: new ivm.ExternalCopy(ownBuffer(cache)) }),
   };
   const script = isSmall(code) ? isolate.compileScriptSync(code, options) : await isolate.compileScript(code, options);
-  return async () => {
-    const fn = await script.run(context, { reference: true });
-    return { kind, value: fn.derefInto({ release: true }) };
+  return () => {
+    // What goes wrong in it shows when the bootstrap finds that nothing was handed over.
+    script.runIgnored(context);
+    return Promise.resolve({ kind, value: undefined });
   };
 }
 

@@ -5,6 +5,7 @@
 
 import { readFileSync } from 'node:fs';
 import vm from 'node:vm';
+import { HAND_OVER, handingOver } from '../../lib/hand-over.ts';
 
 const [guestFile = ''] = process.argv.slice(2);
 const script = new vm.Script(readFileSync(guestFile, 'utf8'), { filename: 'cordon:guest' });
@@ -24,8 +25,9 @@ const SPEC = {
 const HANDLER = `() => ({ default: { async fetch(request) { request.headers.get('a'); globalThis.console.info({ a: [1] }); return new Response(new URL(request.url).searchParams.get('a')); } } })`;
 const CALL = [[0, 1, null, [1, 0, 1000, 'GET', 'http://localhost/', ['a', 'b'], 'http', '127.0.0.1', 'warm', null]]];
 
-port('load', JSON.stringify(SPEC), new ArrayBuffer(32), new SharedArrayBuffer(8));
-port('start', 'script', vm.runInContext(HANDLER, context));
+port('load', HAND_OVER, JSON.stringify(SPEC), new ArrayBuffer(32), new SharedArrayBuffer(8));
+vm.runInContext(handingOver(HANDLER), context);
+port('start', 'script');
 port([JSON.stringify(CALL)]);
 setImmediate(() => {
   port();

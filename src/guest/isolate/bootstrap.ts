@@ -30,6 +30,7 @@ type Handler = (incoming: Incoming) => Promise<Outgoing> | Outgoing;
 type Body = (module: { exports: unknown }, exports: unknown, ctx: unknown) => unknown;
 
 const NativePromise = Promise;
+const { defineProperty } = Object;
 const { parse, stringify } = JSON;
 const { now } = Date;
 const startedMs = now();
@@ -43,6 +44,8 @@ let spec: LoadSpec;
 let handler: Handler | null = null;
 let loadFault: FaultRecord | null = null;
 let loadLogUnits = 0;
+/** What a classic script gave: the bundle's function, or the one around a body. */
+let handedOver: unknown = null;
 let registered: Registered;
 
 installContext();
@@ -79,7 +82,7 @@ function refuseFetch(request: { readonly url: string }): Promise<never> {
 function port(...args: unknown[]): unknown {
   const first = args[0];
   if (first === undefined) return outbox.drain();
-  if (first === 'load') load(args[1] as string, args[2] as ArrayBuffer, args[3] as ArrayBuffer);
+  if (first === 'load') load(args[1] as string, args[2] as string, args[3] as ArrayBuffer, args[4] as ArrayBuffer);
   else if (first === 'start') start(args[1] as 'script', args[2]);
   else turn(args as [readonly [string], ...ArrayBuffer[]]);
   return undefined;
@@ -231,24 +234,33 @@ function log(level: string, message: string): void {
   else outbox.put(Out.LOG, call.id, line, null);
 }
 
-/** `load(spec, seed, progress)`: what the user's code may find when it is evaluated. */
-function load(specText: string, seedBytes: ArrayBuffer, progress: ArrayBuffer): void {
+/** `load(handOver, spec, seed, progress)`: what the user's code may find when it is evaluated. */
+function load(handOver: string, specText: string, seedBytes: ArrayBuffer, progress: ArrayBuffer): void {
   spec = parse(specText) as LoadSpec;
   seed = new Uint8Array(seedBytes);
   shareProgress(new Int32Array(progress));
   registered = installHandlerGlobals(globalThis, spec.env, currentCall);
+  defineProperty(globalThis, handOver, {
+    value: (given: unknown) => {
+      delete (globalThis as Record<string, unknown>)[handOver];
+      handedOver = given;
+    },
+    configurable: true,
+  });
 }
 
 /**
- * `start(kind, value)`: evaluates the user's code inside our own try. `script` and `body` are functions that nobody has
- * called yet, `module` is a namespace that has been evaluated, `failed` and `unparsed` are messages.
+ * `start(kind, value)`: evaluates the user's code inside our own try. `script` and `body` have handed over a
+ * function that nobody has called yet, `module` is a namespace that has been evaluated, `failed` and `unparsed` are messages.
  */
 function start(kind: 'script' | 'module' | 'body' | 'failed' | 'unparsed', value: unknown): void {
   try {
     if (kind === 'failed' || kind === 'unparsed')
       loadFault = [kind === 'failed' ? 'LOAD_FAILED' : 'COMPILE_FAILED', value as string, null];
-    else if (kind === 'body') handler = bodyHandler(value as Body);
-    else handler = resolveHandler(kind === 'script' ? (value as () => unknown)() : value, registered, spec);
+    else if (kind === 'module') handler = resolveHandler(value, registered, spec);
+    else if (typeof handedOver !== 'function') loadFault = ['LOAD_FAILED', 'The code ended before it was loaded', null];
+    else if (kind === 'body') handler = bodyHandler(handedOver as Body);
+    else handler = resolveHandler((handedOver as () => unknown)(), registered, spec);
   } catch (error) {
     loadFault = faultOf(error, 'LOAD_FAILED');
   }
