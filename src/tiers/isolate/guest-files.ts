@@ -51,13 +51,23 @@ async function makeCache(cacheDir: string, guest: string, maker: string): Promis
     .update(NODE_FLAGS.join(' '));
   const file = join(cacheDir, `guest-${key.digest('hex').slice(0, 16)}.cache`);
   if (existsSync(file)) return file;
-  const { stdout } = await promisify(execFile)(process.execPath, [...NODE_FLAGS, maker, guest], {
-    encoding: 'buffer',
-    maxBuffer: MAX_CACHE_BYTES,
-    env: {},
-  });
+  const stdout = await runMaker(maker, guest);
   const unfinished = `${file}.${randomUUID()}`;
   await writeFile(unfinished, stdout);
   await rename(unfinished, file);
   return file;
+}
+
+/** Rejects without the child's own words, which quote the bundle. */
+async function runMaker(maker: string, guest: string): Promise<Buffer> {
+  const options = { encoding: 'buffer', maxBuffer: MAX_CACHE_BYTES, env: {} } as const;
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, [...NODE_FLAGS, maker, guest], options);
+    return stdout;
+  } catch (error) {
+    const { code, signal } = error as { code?: unknown; signal?: unknown };
+    throw new Error(`The guest's code cache could not be made: its maker ended with ${String(signal ?? code)}`, {
+      cause: error,
+    });
+  }
 }
