@@ -77,6 +77,7 @@ export async function startParts(config: Config, output: Output): Promise<Parts>
   const statuses: TierStatus[] = [...tiers, ...missingTiers(tiers)];
   const supervisor = new Supervisor({
     tiers: tiers.filter(({ probe }) => probe.works).map(({ tier }) => tier),
+    whyNot: (name) => refusalOf(statuses, name),
     logs,
     poolSize: config.poolSize,
     executorMemoryMb: config.executorMemoryMb,
@@ -142,8 +143,8 @@ export interface RunningServer {
   readonly url: string;
   readonly adminUrl: string;
   readonly tiers: readonly TierStatus[];
-  /** The OS wall that stands, or `none`. */
-  readonly wall: string;
+  /** The OS wall that stands; `none` where the operator wants none; null where none can be had, and functions are refused. */
+  readonly wall: string | null;
   readonly adminToken: string;
   /** Null where the configuration gave the token. */
   readonly adminTokenPath: string | null;
@@ -207,7 +208,7 @@ async function serve(parts: Parts): Promise<RunningServer> {
     url: urlOf(config.host, address.port),
     adminUrl: urlOf(config.host, adminAddress.port),
     tiers: parts.tiers,
-    wall: parts.wall?.name ?? 'none',
+    wall: parts.wall?.name ?? null,
     adminToken: admin.token,
     adminTokenPath: admin.path,
     firstStart: admin.created,
@@ -230,6 +231,11 @@ function requestLog(output: Output, wanted: boolean): OnRequest {
       `${method} ${url} ${status} ${(performance.now() - startedMs).toFixed(1)}ms${note === null ? '' : ` ${note}`}`,
     );
   };
+}
+
+function refusalOf(tiers: readonly TierStatus[], name: TierName): string {
+  const probe = tiers.find((tier) => tier.name === name)?.probe;
+  return probe === undefined || probe.works ? 'it is not there' : `${probe.reason}. ${probe.cure}`;
 }
 
 /** The rest of the ladder, so that nobody wonders. */

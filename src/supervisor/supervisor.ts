@@ -22,6 +22,8 @@ const MAX_ATTEMPTS = 3;
 
 export interface SupervisorOptions {
   readonly tiers: readonly Tier[];
+  /** Why a tier that is not among them is missing, and what would help: sentences for an operator. */
+  whyNot(tier: TierName): string;
   readonly logs: LogSink;
   /** Executors kept booted and unbound, for each tier. */
   readonly poolSize: number;
@@ -98,7 +100,8 @@ export class Supervisor implements CordonOwner {
 
   poolOf(tier: TierName): ExecutorPool {
     const pool = this.#pools.get(tier);
-    if (pool === undefined) throw new Fault('TIER_UNAVAILABLE', `The tier ${tier} is not available here`);
+    if (pool === undefined)
+      throw new Fault('TIER_UNAVAILABLE', `The tier ${tier} does not work here: ${this.options.whyNot(tier)}`);
     return pool;
   }
 

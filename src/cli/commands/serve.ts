@@ -73,12 +73,17 @@ function greeting(server: RunningServer, config: Config, askedOpen: boolean): st
     `Cordon answers on ${server.url}`,
     ...(server.adminUrl === server.url ? [] : [`  operator API  ${server.adminUrl}`]),
     ...tierLines(server.tiers),
-    `  OS wall       ${server.wall}${server.wall === 'none' ? ' (unsafe: only for code that you trust)' : ''}`,
+    `  OS wall       ${wallLine(server.wall)}`,
     `  /execute      ${executeLine(config, askedOpen)}`,
     `  admin token   ${tokenLine(server)}`,
     'Try it:  npx cordon deploy functions/hello.ts --name hello && npx cordon invoke hello && npx cordon logs hello',
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function wallLine(wall: string | null): string {
+  if (wall === null) return 'none can be had here, so functions are refused';
+  return wall === 'none' ? 'none (unsafe: only for code that you trust)' : wall;
 }
 
 /** Tiers of which the same is to be said share a line. */

@@ -24,6 +24,7 @@ async function setup(t: TestContext, options: Partial<SupervisorOptions> = {}): 
   const supervisor = new Supervisor({
     tiers: [tier],
     logs: { write: () => undefined },
+    whyNot: () => 'it is not installed',
     poolSize: 2,
     executorMemoryMb: 512,
     hostMemoryMb: 4096,
@@ -696,6 +697,7 @@ test('a start that close() overtakes does not hang', async () => {
   const supervisor = new Supervisor({
     tiers: [tier],
     logs: { write: () => undefined },
+    whyNot: () => 'it is not installed',
     poolSize: 2,
     executorMemoryMb: 64,
     hostMemoryMb: 1024,
