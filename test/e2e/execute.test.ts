@@ -124,6 +124,7 @@ for (const [what, code, fault] of [
     'HANDLER_THREW',
   ],
   ['code that throws while it loads', 'throw new Error("at load"); export default () => 1', 'LOAD_FAILED'],
+  ['a top-level await that does not end', 'await new Promise(() => {}); export default () => 1', 'LOAD_FAILED'],
   ['a returned function', 'export default () => () => 1', 'BAD_RESPONSE'],
   ['circular data', 'export default () => { const a = {}; a.a = a; return a }', 'BAD_RESPONSE'],
   [

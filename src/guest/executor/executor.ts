@@ -30,6 +30,15 @@ const WARM_UP_META: OpenMeta = {
   env: {},
 };
 
+/** The frames that name a call. */
+const OF_A_CALL: ReadonlySet<number> = new Set([
+  FrameType.CALL,
+  FrameType.DATA,
+  FrameType.END,
+  FrameType.CREDIT,
+  FrameType.CANCEL,
+]);
+
 const NOWHERE: FrameSender = {
   send: () => undefined,
   sendCredit: () => undefined,
@@ -47,8 +56,8 @@ export class Executor implements SandboxOwner {
   readonly #calls = new Map<number, IsolateSandbox>();
   /** Isolates that were disposed of and have not stopped yet. */
   #stopping = 0;
-  /** Calls that came meanwhile: should this process have to end, they have not begun. */
-  #held: { readonly id: number; readonly payload: Buffer }[] = [];
+  /** Calls that came meanwhile, and what came for them: should this process have to end, they have not begun. */
+  #held: { readonly type: number; readonly stream: number; readonly payload: Buffer }[] = [];
   #watchdog: NodeJS.Timeout | null = null;
 
   constructor(socket: Socket, guest: GuestSource) {
@@ -104,7 +113,7 @@ export class Executor implements SandboxOwner {
   onStopped(): void {
     this.#stopping--;
     if (this.#stopping > 0) return;
-    for (const { id, payload } of this.#held.splice(0)) this.#call(id, payload);
+    for (const { type, stream, payload } of this.#held.splice(0)) this.#receive(type, stream, payload);
   }
 
   onPoisoned(sandbox: IsolateSandbox, reason: string): void {
@@ -112,10 +121,13 @@ export class Executor implements SandboxOwner {
   }
 
   #receive(type: number, stream: number, payload: Buffer): void {
+    if (this.#stopping > 0 && OF_A_CALL.has(type) && !this.#calls.has(stream)) {
+      this.#held.push({ type, stream, payload });
+      return;
+    }
     switch (type) {
       case FrameType.CALL:
-        if (this.#stopping === 0) return this.#call(stream, payload);
-        return void this.#held.push({ id: stream, payload });
+        return this.#call(stream, payload);
       case FrameType.OPEN:
         return this.#open(stream, payload);
       case FrameType.CLOSE:
@@ -156,7 +168,8 @@ export class Executor implements SandboxOwner {
 
   /** Says why and ends: a process in which an isolate can't be stopped can't even exit in order. */
   #die(reason: string, sandboxId: number): void {
-    for (const { id } of this.#held.splice(0)) this.sender.send(FrameType.NOT_BEGUN, id);
+    for (const { type, stream } of this.#held.splice(0))
+      if (type === FrameType.CALL) this.sender.send(FrameType.NOT_BEGUN, stream);
     this.sender.sendMeta(FrameType.BROKEN, sandboxId, JSON.stringify(['SANDBOX_RECYCLED', reason, null]), null);
     this.#connection.flush();
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), 20);

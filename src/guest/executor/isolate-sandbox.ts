@@ -208,7 +208,12 @@ export class IsolateSandbox {
 
   #turnEnded(drained: unknown): void {
     this.#turnOver();
-    if (!this.#gone) readRecords(drained, (record) => this.#deliver(record));
+    if (this.#gone) return;
+    try {
+      readRecords(drained, (record) => this.#deliver(record));
+    } catch (error) {
+      this.#recycle('SANDBOX_RECYCLED', `The mailbox of the sandbox broke: ${String(error)}`, null);
+    }
   }
 
   #failedTurn(error: unknown): void {

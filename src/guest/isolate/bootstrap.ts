@@ -257,12 +257,22 @@ function start(kind: 'script' | 'module' | 'body' | 'failed' | 'unparsed', value
   try {
     if (kind === 'failed' || kind === 'unparsed')
       loadFault = [kind === 'failed' ? 'LOAD_FAILED' : 'COMPILE_FAILED', value as string, null];
-    else if (kind === 'module') handler = resolveHandler(value, registered, spec);
+    else if (kind === 'module') handler = resolveHandler(evaluated(value), registered, spec);
     else if (typeof handedOver !== 'function') loadFault = ['LOAD_FAILED', 'The code ended before it was loaded', null];
     else if (kind === 'body') handler = bodyHandler(handedOver as Body);
     else handler = resolveHandler((handedOver as () => unknown)(), registered, spec);
   } catch (error) {
     loadFault = faultOf(error, 'LOAD_FAILED');
+  }
+}
+
+/** The exports of a module, if it has got to its end: an isolate hears of no timer and no answer while it loads. */
+function evaluated(namespace: unknown): unknown {
+  try {
+    for (const name in namespace as object) void (namespace as Record<string, unknown>)[name];
+    return namespace;
+  } catch {
+    throw new Error('Top-level await can only wait for what is ready at once; wait inside of the handler instead');
   }
 }
 
