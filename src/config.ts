@@ -2,33 +2,22 @@
  * Config: options and environment become one frozen, validated object.
  *
  * This file is the only reader of the process environment, so that everything an operator can set is in the table
- * below; the README prints the same table. A bad value stops start-up with a sentence, because a setting that is
+ * of settings.ts; the README prints the same table. A bad value stops start-up with a sentence, because a setting that is
  * silently ignored is found out about in production.
  */
 
 import { readFileSync } from 'node:fs';
 import { isIP, type BlockList } from 'node:net';
 import { totalmem } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import type { CordonKind } from './core/function.ts';
 import { MB } from './core/limits.ts';
+import type { RateRule } from './core/rate-limit.ts';
 import { StartError } from './core/start-error.ts';
-import {
-  blockList,
-  each,
-  flag,
-  hostHeader,
-  isHostName,
-  oneOf,
-  read,
-  serverUrl,
-  uidRange,
-  whole,
-  within,
-} from './setting.ts';
+import { hostHeader, read } from './setting.ts';
 import type { Environment, Setting, UidRange } from './setting.ts';
-import { WALL_NAMES } from './walls/wall.ts';
+import { CLIENT_SETTINGS, ENV_SETTINGS } from './settings.ts';
 import type { WallName } from './walls/wall.ts';
 
 export interface Config {
@@ -66,6 +55,43 @@ export interface Config {
   readonly unsafeNoOsSandbox: boolean;
   readonly accessLog: boolean;
   readonly logRetentionDays: number;
+  /** Null: SQLite in the data directory. */
+  readonly databaseUrl: string | null;
+  /** The key that seals secrets, 32 bytes; null: the file. */
+  readonly masterKey: Buffer | null;
+  /** Null: made at first start, beside the data directory. */
+  readonly masterKeyFile: string | null;
+  /** Variables of Cordon's own environment that functions are given. */
+  readonly functionEnv: Readonly<Record<string, string>>;
+  readonly jwt: JwtConfig;
+  /** What a user may invoke through the operator API. */
+  readonly invokeRate: RateRule;
+  /** Null: no limit. */
+  readonly functionRate: RateRule | null;
+  readonly clientRate: RateRule | null;
+  readonly egress: EgressConfig;
+  /** PEM files; null: plain HTTP. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
+}
+
+export interface JwtConfig {
+  /** For HS256; null: such tokens are refused. */
+  readonly secret: string | null;
+  /** For RS256, ES256, EdDSA; null: such tokens are refused. */
+  readonly jwksUrl: string | null;
+  readonly issuer: string | null;
+  readonly audience: string | null;
+}
+
+export interface EgressConfig {
+  /** Null: unset, so that the default depends on the entry (CONTRACTS.md). */
+  readonly allow: readonly string[] | null;
+  /** `host:port` that may be reached although its address is private. */
+  readonly allowPrivate: readonly string[];
+  /** An HTTP proxy; null: none, whatever the environment says. */
+  readonly proxy: string | null;
+  /** Addresses; empty: the system's resolver. */
+  readonly dnsServers: readonly string[];
 }
 
 /** What the library and the command line may set; each wins over its variable of the environment. */
@@ -98,6 +124,16 @@ export interface CordonOptions {
   readonly unsafeNoOsSandbox?: boolean;
   readonly accessLog?: boolean;
   readonly logRetentionDays?: number;
+  readonly databaseUrl?: string;
+  readonly masterKeyFile?: string;
+  /** Names of variables of the environment. */
+  readonly functionEnv?: readonly string[];
+  readonly jwt?: Partial<JwtConfig>;
+  /** `60` a minute, or `10/1s`. */
+  readonly invokeRate?: string;
+  readonly functionRate?: string;
+  readonly clientRate?: string;
+  readonly egress?: Partial<EgressConfig>;
 }
 
 /** What a command of the CLI needs to reach a running server. */
@@ -107,136 +143,6 @@ export interface ClientConfig {
   readonly adminToken: string | null;
   readonly dataDir: string;
 }
-
-const ENV_SETTINGS = {
-  port: whole(
-    'PORT',
-    '3003',
-    0,
-    65_535,
-    'The port of functions and, without CORDON_ADMIN_PORT, of the operator API; 0 lets the system choose',
-  ),
-  host: {
-    name: 'HOST',
-    fallback: '127.0.0.1',
-    meaning: 'The address to listen on',
-    expected: 'an IP address or a host name',
-    parse: (text) => (isIP(text) !== 0 || isHostName(text) ? text.toLowerCase() : undefined),
-  },
-  dataDir: {
-    name: 'CORDON_DATA_DIR',
-    fallback: '.cordon',
-    meaning: 'Where functions, logs and the admin token are kept',
-    expected: 'a folder',
-    parse: (text) => resolve(text),
-  },
-  adminToken: {
-    name: 'CORDON_ADMIN_TOKEN',
-    fallback: null,
-    fallbackMeaning: 'made at first start, kept in the data directory',
-    meaning: 'The token of the operator API',
-    expected: 'at least 16 printable ASCII characters without spaces',
-    parse: (text) => (/^[\x21-\x7e]{16,512}$/.test(text) ? text : undefined),
-  },
-  adminPort: whole(
-    'CORDON_ADMIN_PORT',
-    null,
-    0,
-    65_535,
-    'Gives the operator API a listener of its own',
-    'the same as PORT',
-  ),
-  operatorHosts: {
-    name: 'CORDON_OPERATOR_HOSTS',
-    fallback: null,
-    fallbackMeaning: '`localhost`, `127.0.0.1`, `[::1]` and HOST',
-    meaning: 'The host names, separated by commas, on which the operator API answers',
-    expected: 'host names or addresses without a port, separated by commas',
-    parse: (text) => each(text, hostHeader),
-  },
-  domain: {
-    name: 'CORDON_DOMAIN',
-    fallback: null,
-    fallbackMeaning: 'none',
-    meaning: '`<tenant>.<this domain>` names a tenant',
-    expected: 'a domain name',
-    parse: (text) => (isHostName(text) ? text.toLowerCase() : undefined),
-  },
-  trustedProxies: {
-    name: 'CORDON_TRUSTED_PROXIES',
-    fallback: '',
-    fallbackMeaning: 'none',
-    meaning: 'The proxies, separated by commas, whose X-Forwarded-* is believed',
-    expected: 'addresses or CIDR blocks, separated by commas',
-    parse: blockList,
-  },
-  executeOpen: flag('CORDON_EXECUTE_OPEN', '0', 'Whether POST /execute answers without a token, on any HOST'),
-  maxCodeBytes: whole('MAX_FUNCTION_CODE_BYTES', '262144', 1, 16 * MB, 'The largest source of one function'),
-  maxBundleBytes: whole(
-    'MAX_FUNCTION_BUNDLE_BYTES',
-    String(10 * MB),
-    1,
-    256 * MB,
-    'The largest bundle that the builder may make of it',
-  ),
-  maxBodyBytes: whole('MAX_FUNCTION_BODY_BYTES', '1048576', 0, 1024 * MB, 'The largest request body'),
-  maxResponseBytes: whole(
-    'MAX_FUNCTION_RESPONSE_BYTES',
-    String(10 * MB),
-    1,
-    1024 * MB,
-    'The largest buffered response body',
-  ),
-  functionTimeoutMs: {
-    name: 'FUNCTION_TIMEOUT_SECONDS',
-    fallback: '30',
-    meaning: 'How long one invocation may take, unless its function says otherwise; at most 300',
-    expected: 'from 1 to 300 seconds (a function holds memory and its caller’s connection for as long as it runs)',
-    parse: (text) =>
-      /^\d+(\.\d{1,3})?$/.test(text) && within(Number(text), 1, 300) ? Math.round(Number(text) * 1000) : undefined,
-  },
-  maxMemoryMb: whole('CORDON_MAX_MEMORY_MB', '512', 8, 65_536, 'The largest memory that a function may ask for'),
-  executorMemoryMb: whole(
-    'CORDON_EXECUTOR_MEMORY_MB',
-    '512',
-    64,
-    1_048_576,
-    'Memory for the functions of one executor',
-  ),
-  hostMemoryMb: whole(
-    'CORDON_HOST_MEMORY_MB',
-    null,
-    128,
-    1_073_741_824,
-    'Memory for all executors',
-    'half of the cgroup limit or of RAM',
-  ),
-  poolSize: whole('CORDON_POOL_SIZE', '2', 0, 64, 'Executors that wait, booted and walled, for a function'),
-  tenantConcurrency: whole('CORDON_TENANT_CONCURRENCY', '512', 1, 1_000_000, 'Invocations of one tenant at a time'),
-  uidRange: {
-    name: 'CORDON_UID_RANGE',
-    fallback: '961000-961999',
-    meaning: 'Unused user ids for executors, where Cordon is started as root',
-    expected: 'first-last, from 1000 to 4294967293',
-    parse: uidRange,
-  },
-  cordon: oneOf('CORDON_CORDON', 'tenant', ['function', 'tenant', 'shared'], 'Which functions may share an executor'),
-  wall: oneOf('CORDON_WALL', null, WALL_NAMES, 'The OS wall', 'the best that works'),
-  unsafeNoOsSandbox: flag('CORDON_UNSAFE_NO_OS_SANDBOX', '0', 'Runs functions even where no OS wall works'),
-  accessLog: flag('CORDON_ACCESS_LOG', '1', 'Whether each HTTP request writes a line to stdout'),
-  logRetentionDays: whole('CORDON_LOG_RETENTION_DAYS', '7', 1, 3650, 'How many days the lines of functions are kept'),
-} as const satisfies Record<string, Setting<unknown>>;
-
-const CLIENT_SETTINGS = {
-  url: {
-    name: 'CORDON_URL',
-    fallback: null,
-    fallbackMeaning: '`http://127.0.0.1:$PORT`',
-    meaning: 'Where the commands of the CLI find the server',
-    expected: 'an http or https URL without a path',
-    parse: serverUrl,
-  },
-} as const satisfies Record<string, Setting<unknown>>;
 
 /** Every variable of the environment that Cordon reads, for the README. */
 export const SETTINGS: readonly { readonly name: string; readonly default: string; readonly meaning: string }[] =
@@ -317,7 +223,38 @@ function parseAll(options: CordonOptions, env: Environment) {
     unsafeNoOsSandbox: read(s.unsafeNoOsSandbox, options.unsafeNoOsSandbox, env),
     accessLog: read(s.accessLog, options.accessLog, env),
     logRetentionDays: read(s.logRetentionDays, options.logRetentionDays, env),
+    databaseUrl: read(s.databaseUrl, options.databaseUrl, env),
+    masterKey: read(s.masterKey, undefined, env),
+    masterKeyFile: read(s.masterKeyFile, options.masterKeyFile, env),
+    functionEnv: granted(read(s.functionEnv, options.functionEnv?.join(','), env), env),
+    jwt: {
+      secret: read(s.jwtSecret, options.jwt?.secret ?? undefined, env) ?? read(s.supabaseJwtSecret, undefined, env),
+      jwksUrl: read(s.jwksUrl, options.jwt?.jwksUrl ?? undefined, env),
+      issuer: read(s.jwtIssuer, options.jwt?.issuer ?? undefined, env),
+      audience: read(s.jwtAudience, options.jwt?.audience ?? undefined, env),
+    },
+    invokeRate: read(s.invokeRate, options.invokeRate, env),
+    functionRate: read(s.functionRate, options.functionRate, env),
+    clientRate: read(s.clientRate, options.clientRate, env),
+    egress: {
+      allow: read(s.fetchAllow, options.egress?.allow?.join(','), env),
+      allowPrivate: read(s.egressAllowPrivate, options.egress?.allowPrivate?.join(','), env),
+      proxy: read(s.egressProxy, options.egress?.proxy ?? undefined, env),
+      dnsServers: read(s.dnsServers, options.egress?.dnsServers?.join(','), env),
+    },
+    tls: tlsOf(read(s.tlsCert, undefined, env), read(s.tlsKey, undefined, env)),
   };
+}
+
+/** The values of the names that the operator lets functions have. */
+function granted(names: readonly string[], env: Environment): Readonly<Record<string, string>> {
+  return Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
+}
+
+function tlsOf(certFile: string | null, keyFile: string | null): Config['tls'] {
+  if (certFile === null && keyFile === null) return null;
+  if (certFile !== null && keyFile !== null) return { certFile, keyFile };
+  throw new StartError('CORDON_TLS_CERT and CORDON_TLS_KEY belong together: set both or neither');
 }
 
 function requireConsistent(config: Config): void {

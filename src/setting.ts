@@ -16,6 +16,10 @@ export interface Setting<T> {
   readonly fallbackMeaning?: string;
   /** Completes "but it must be …". */
   readonly expected: string;
+  /** A secret: a message shows its length only. */
+  readonly secret?: true;
+  /** A blank variable is a value, not the absence of one. */
+  readonly blankCounts?: true;
   /** Undefined: the text is not valid. */
   readonly parse: (text: string) => T | undefined;
 }
@@ -31,16 +35,19 @@ export function read<T, F extends string | null>(
   option: string | number | boolean | undefined,
   env: Environment,
 ): F extends string ? T : T | null {
-  const text = option === undefined ? env[setting.name]?.trim() || setting.fallback : String(option);
+  const given = option === undefined ? env[setting.name]?.trim() : String(option);
+  const text =
+    given === '' && option === undefined && setting.blankCounts !== true
+      ? setting.fallback
+      : (given ?? setting.fallback);
   const value = text === null ? null : setting.parse(text);
   if (value === undefined) throw new StartError(sentence(setting, String(text), option !== undefined));
   return value as F extends string ? T : T | null;
 }
 
 function sentence(setting: Setting<unknown>, found: string, isOption: boolean): string {
-  // A token that was refused is still a secret.
-  const shown =
-    setting.name === 'CORDON_ADMIN_TOKEN' ? `${found.length} characters long` : JSON.stringify(found.slice(0, 200));
+  // A secret that was refused is still one.
+  const shown = setting.secret === true ? `${found.length} characters long` : JSON.stringify(found.slice(0, 200));
   return `${setting.name}${isOption ? ' (as an option)' : ''} is ${shown}, but it must be ${setting.expected}`;
 }
 
@@ -163,4 +170,39 @@ export function serverUrl(text: string): string | undefined {
   )
     return undefined;
   return url.origin;
+}
+
+/** An absolute http(s) URL, any path. */
+export function webUrl(text: string): string | undefined {
+  const url = URL.parse(text);
+  return url === null || !/^https?:$/.test(url.protocol) || url.username !== '' ? undefined : url.href;
+}
+
+/** `host:port`, the host a name or an address (IPv6 in brackets). */
+export function hostAndPort(text: string): string | undefined {
+  const match = /^(\[[0-9a-f:.]+\]|[^:\s]+):(\d{1,5})$/i.exec(text);
+  const host = match === null ? undefined : hostHeader(match[1] as string);
+  const port = Number(match?.[2]);
+  return host === undefined || !within(port, 1, 65_535) ? undefined : `${host}:${port}`;
+}
+
+/** `api.example.com`, `*.cdn.io`, either with a port or a scheme before it; or `*`. */
+export function hostPattern(text: string): string | undefined {
+  if (text === '*') return text;
+  const match = /^(https?:\/\/)?(\*\.)?(\[[0-9a-f:.]+\]|[^:/\s*]+)(:\d{1,5})?$/i.exec(text);
+  if (match === null) return undefined;
+  const [, scheme = '', wildcard = '', name = '', port = ''] = match;
+  if (port !== '' && !within(Number(port.slice(1)), 1, 65_535)) return undefined;
+  // The URL parser is what requests go through, so a name means here what it means there (IDN, case, a trailing dot).
+  const host = URL.parse(`http://${name}/`)?.hostname.replace(/\.$/, '');
+  const isName = host !== undefined && (isHostName(host) || (wildcard === '' && hostHeader(host) !== undefined));
+  return isName ? `${scheme.toLowerCase()}${wildcard}${host}${port}` : undefined;
+}
+
+/** `60` a minute, or `10/1s`, `1000/1h`. */
+export function rate(text: string): { readonly limit: number; readonly windowSeconds: number } | undefined {
+  const match = /^(\d{1,9})(?:\/(\d{1,5})(s|m|h))?$/.exec(text);
+  if (match === null || Number(match[1]) === 0 || Number(match[2] ?? 1) === 0) return undefined;
+  const unit = { s: 1, m: 60, h: 3600 }[match[3] ?? 'm'] as number;
+  return { limit: Number(match[1]), windowSeconds: Number(match[2] ?? 1) * unit };
 }

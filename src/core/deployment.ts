@@ -1,6 +1,7 @@
-/** Deployment: what somebody hands in to make a version, and the record of the function that comes of it. */
+/** Deployment: what somebody hands in to make a version, and the record of how it went. */
 
-import type { CordonKind, FunctionVersion, HandlerKind } from './function.ts';
+import type { CordonKind, CorsRule, HandlerKind } from './function.ts';
+import type { EgressRule } from './egress.ts';
 import type { TierName } from './tier.ts';
 
 /** A path relative to the function's own root, with forward slashes, and the file's bytes. */
@@ -21,20 +22,43 @@ export interface Deployment {
   readonly tier?: TierName;
   readonly cordon?: CordonKind;
   readonly env?: Readonly<Record<string, string>>;
+  /** Names of the platform's and the tenant's variables that it gets; null: all of them. */
+  readonly grant?: readonly string[] | null;
   readonly requestBody?: 'buffer' | 'stream';
   readonly passAuthorization?: boolean;
+  readonly verifyJwt?: boolean;
+  readonly cors?: CorsRule | null;
+  readonly egress?: Partial<EgressRule>;
+  /** False: kept, and reached by its number or alias only, until it is promoted. Default true. */
+  readonly live?: boolean;
+  /** Points this alias at the new version. */
+  readonly alias?: string;
 }
 
-/** A version that has no number yet; storage gives it one. */
-export type NewVersion = Omit<FunctionVersion, 'key' | 'number' | 'ephemeral'>;
+export type DeploymentPhase = 'build' | 'deploy' | 'health-check';
+export type DeploymentStatus = 'running' | 'succeeded' | 'failed';
 
-/** What operators see of a function: its live version, without code, and without the values of its environment. */
-export interface FunctionRecord extends Omit<FunctionVersion, 'key' | 'number' | 'ephemeral' | 'artifact' | 'env'> {
-  /** The number of the live version. */
-  readonly version: number;
-  readonly envNames: readonly string[];
-  /** When the name was first deployed. */
+/** How one deployment went, as `GET …/deployments/` shows it. */
+export interface DeploymentRecord {
+  /** UUID. */
+  readonly id: string;
+  readonly tenant: string;
+  readonly functionName: string;
+  /** Null until it has one. */
+  readonly version: number | null;
+  readonly status: DeploymentStatus;
+  /** Where it is, or where it ended. */
+  readonly phase: DeploymentPhase;
+  readonly error: string | null;
+  readonly log: string;
   readonly createdMs: number;
-  /** When the live version was deployed. */
-  readonly deployedMs: number;
+  readonly finishedMs: number | null;
+}
+
+export interface DeploymentStore {
+  put(record: DeploymentRecord): Promise<void>;
+  /** Newest first; only so many of each function stay. */
+  list(tenant: string, functionName: string, limit: number): Promise<DeploymentRecord[]>;
+  /** Those that a process left running when it died become `failed`. */
+  failRunning(error: string): Promise<number>;
 }

@@ -27,6 +27,10 @@ export type FaultCode =
   | 'NOT_FOUND'
   | 'METHOD_NOT_ALLOWED'
   | 'CONFLICT'
+  | 'PRECONDITION_FAILED'
+  | 'IDEMPOTENCY_MISMATCH'
+  | 'QUOTA_EXCEEDED'
+  | 'TENANT_SUSPENDED'
   | 'BODY_TOO_LARGE'
   | 'TIER_UNAVAILABLE'
   | 'THROTTLED'
@@ -53,6 +57,10 @@ export const FAULTS: Readonly<Record<FaultCode, FaultKind>> = {
   NOT_FOUND: tenant(404, 'There is nothing here'),
   METHOD_NOT_ALLOWED: tenant(405, 'This method is not allowed here'),
   CONFLICT: tenant(409, 'The state does not allow this'),
+  PRECONDITION_FAILED: tenant(412, 'It has changed since it was read'),
+  IDEMPOTENCY_MISMATCH: tenant(422, 'The idempotency key was used for another request'),
+  QUOTA_EXCEEDED: tenant(403, 'The quota of the tenant is used up'),
+  TENANT_SUSPENDED: tenant(403, 'The tenant is suspended'),
   BODY_TOO_LARGE: tenant(413, 'The request body is too large'),
   TIER_UNAVAILABLE: tenant(422, 'The tier does not work on this machine'),
   THROTTLED: { ...tenant(429, 'Too many requests'), retry: true },

@@ -1,7 +1,8 @@
 /** Function: a named piece of user code that a tenant owns. Version: its immutable content. */
 
-import type { Limits } from './limits.ts';
+import type { BoundSecret, EgressRule } from './egress.ts';
 import { Fault } from './faults.ts';
+import type { Limits } from './limits.ts';
 import type { TierName } from './tier.ts';
 
 /** The set of functions that may share an executor. */
@@ -24,24 +25,50 @@ export interface Artifact {
   readonly interleaves: boolean;
 }
 
-export interface FunctionVersion {
-  /** Names this version for pools and logs: `tenant/name@number`, or the content hash of an execution. */
-  readonly key: string;
-  readonly tenant: string;
-  readonly name: string;
-  readonly number: number;
-  readonly hash: string;
+/** Cross-origin rules that the gateway applies, so that a function need not. */
+export interface CorsRule {
+  /** `*`, or origins as a browser writes them. */
+  readonly origins: readonly string[];
+  readonly methods: readonly string[];
+  readonly headers: readonly string[];
+  readonly credentials: boolean;
+  readonly maxAgeSeconds: number;
+}
+
+/** What whoever deploys decides, and what never changes afterwards. */
+export interface VersionSettings {
   readonly tier: TierName;
   readonly cordon: CordonKind;
   readonly handler: HandlerKind;
   /** The export that `handler(event, context)` is looked up by. */
   readonly handlerName: string;
   readonly limits: Limits;
-  readonly env: Readonly<Record<string, string>>;
   /** `stream`: the function starts before the request body has ended. */
   readonly requestBody: 'buffer' | 'stream';
   /** Whether the request's `Authorization` header reaches the function. */
   readonly passAuthorization: boolean;
+  /** On /functions/v1: refuse a request without a valid JWT. */
+  readonly verifyJwt: boolean;
+  readonly cors: CorsRule | null;
+  readonly egress: EgressRule;
+}
+
+/** A version that can run: its content, and the environment that it was granted. */
+export interface FunctionVersion extends VersionSettings {
+  /**
+   * Names this version for pools and logs: `tenant/name@number`, with `+revision` once its environment has changed, or the
+   * content hash of an execution.
+   */
+  readonly key: string;
+  readonly tenant: string;
+  readonly name: string;
+  readonly number: number;
+  readonly hash: string;
+  /** With the platform's, the tenant's and the function's variables merged in. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Values that must not appear in a log or a response header. */
+  readonly secrets: readonly string[];
+  readonly boundSecrets: readonly BoundSecret[];
   /** Used once and thrown away, as `POST /execute` promises. */
   readonly ephemeral: boolean;
   readonly artifact: Artifact;
@@ -49,11 +76,11 @@ export interface FunctionVersion {
 
 const NAME = /^[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?$/;
 
-/** Names appear in URLs, hostnames and file names, so both kinds obey the same narrow rule. */
-export function requireName(kind: 'function' | 'tenant', name: string): string {
+/** Names appear in URLs, hostnames and file names, so all kinds obey the same narrow rule. */
+export function requireName(kind: 'function' | 'tenant' | 'alias', name: string): string {
   if (NAME.test(name)) return name;
   throw new Fault(
     'BAD_REQUEST',
-    `${JSON.stringify(name.slice(0, 80))} is not a ${kind} name: 1 to 63 lower-case letters, digits, - and _, beginning and ending with a letter or digit`,
+    `${JSON.stringify(name.slice(0, 80))} is not a name of a ${kind}: 1 to 63 lower-case letters, digits, - and _, beginning and ending with a letter or digit`,
   );
 }

@@ -1,14 +1,21 @@
 /**
  * Storage: what survives a restart.
  *
- * The seam between Cordon and a database. Nothing on the path of a request calls it: live versions are loaded once, at
- * start, and lines of log arrive in batches. A write whose promise has resolved survives the loss of power, but for
- * lines of log, which survive the death of the process.
+ * The seam between Cordon and a database: one store for each noun of `core/`. Nothing on the path of a request calls it:
+ * routes, tokens and variables are held in memory, and {@link Storage.changes} tells when another node has changed them. A
+ * write whose promise has resolved survives the loss of power, but for lines of log, which survive the death of the process.
  */
 
-import type { FunctionRecord, NewVersion, SourceFiles } from '../core/deployment.ts';
-import type { FunctionVersion } from '../core/function.ts';
+import type { AuditStore } from '../core/audit.ts';
+import type { DeploymentStore } from '../core/deployment.ts';
+import type { FunctionStore } from '../core/function-record.ts';
+import type { IdempotencyStore } from '../core/idempotency.ts';
+import type { InvocationResultStore } from '../core/invocation-result.ts';
 import type { LogLine, LogQuery } from '../core/log-line.ts';
+import type { ServiceStore } from '../core/service.ts';
+import type { TenantStore } from '../core/tenant.ts';
+import type { TokenStore } from '../core/token.ts';
+import type { VariableStore } from '../core/variable.ts';
 
 export interface LogRetention {
   /** Older lines go. */
@@ -17,26 +24,44 @@ export interface LogRetention {
   readonly maxLines: number;
 }
 
-export interface Storage {
-  /**
-   * Keeps a version and makes it live, both or neither. Its number is one more than the last that its function ever
-   * had, also when the function was deleted in between: a number that came back would bring a stale sandbox with it.
-   */
-  deployVersion(version: NewVersion, files: SourceFiles): Promise<FunctionVersion>;
-  /** The live version of every function. */
-  liveVersions(): Promise<FunctionVersion[]>;
-  /** In the order of their names. */
-  functionsOf(tenant: string): Promise<FunctionRecord[]>;
-  functionOf(tenant: string, name: string): Promise<FunctionRecord | null>;
-  /** The files that a version was made of; empty where there is no such version. */
-  sourcesOf(tenant: string, name: string, number: number): Promise<SourceFiles>;
-  /** Removes a function, its versions and its lines of log; false where there is none. */
-  deleteFunction(tenant: string, name: string): Promise<boolean>;
-  appendLogs(lines: readonly LogLine[]): Promise<void>;
-  readLogs(query: LogQuery): Promise<LogLine[]>;
+export interface LogStore {
+  append(lines: readonly LogLine[]): Promise<void>;
+  read(query: LogQuery): Promise<LogLine[]>;
   /** The largest id that was ever kept and is still there, else 0. */
-  lastLogId(): Promise<number>;
+  lastId(): Promise<number>;
+  /** Removes the lines of one function. */
+  remove(tenant: string, name: string): Promise<void>;
   /** How many lines went. */
-  pruneLogs(retention: LogRetention): Promise<number>;
+  prune(retention: LogRetention): Promise<number>;
+}
+
+/** What another node has changed; `all`: the listener was away, and anything may have. */
+export type Change =
+  | { readonly kind: 'function'; readonly tenant: string; readonly name: string }
+  | { readonly kind: 'variables'; readonly tenant: string; readonly name: string | null }
+  | { readonly kind: 'tenants' | 'tokens' | 'all' };
+
+export interface ChangeFeed {
+  /** Told of other nodes' changes only; a node knows its own. */
+  subscribe(listener: (change: Change) => void): void;
+  /** For how many ms the feed has been silent that should speak; 0 while it is healthy. Over 5 s: not ready. */
+  staleMs(): number;
+}
+
+export interface Storage {
+  readonly engine: 'sqlite' | 'postgres';
+  readonly functions: FunctionStore;
+  readonly deployments: DeploymentStore;
+  readonly services: ServiceStore;
+  readonly tenants: TenantStore;
+  readonly tokens: TokenStore;
+  readonly variables: VariableStore;
+  readonly audit: AuditStore;
+  readonly idempotency: IdempotencyStore;
+  readonly results: InvocationResultStore;
+  readonly logs: LogStore;
+  readonly changes: ChangeFeed;
+  /** A consistent copy in this folder, which must not exist yet, while everything goes on. SQLite only. */
+  backup(directory: string): Promise<void>;
   close(): Promise<void>;
 }
