@@ -10,7 +10,7 @@ import type { Fault } from './faults.ts';
 import type { FunctionVersion } from './function.ts';
 import type { Principal } from './principal.ts';
 
-export type Cause = 'http' | 'execute' | 'invoke';
+export type Cause = 'http' | 'execute' | 'invoke' | 'event' | 'cron' | 'health-check';
 
 export interface Call {
   /** Public id: in the response's `cordon-invocation` header and in every log line. */
@@ -24,8 +24,11 @@ export interface Call {
   readonly clientAddress: string;
   /** The whole body; `null` where there is none; `stream` when {@link Exchange.write} brings it. */
   readonly body: Uint8Array | 'stream' | null;
-  /** `http`: the result becomes a response. `value`: the sink's body is the JSON of `{ statusCode, headers, body }`. */
-  readonly reply: 'http' | 'value';
+  /**
+   * `http`: the result becomes a response. `value`: the sink's body is the JSON of `{ statusCode, headers, body }`. `load`:
+   * the code is loaded and its handler found, but not called; the response is an empty 204.
+   */
+  readonly reply: 'http' | 'value' | 'load';
   /** The query as the caller gave it, where it is not the one in `url` (`POST /execute`). */
   readonly query?: unknown;
   /** How often it was handed to a sandbox; the invoker counts, to retry only so often. */

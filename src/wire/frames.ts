@@ -64,7 +64,7 @@ export interface OpenMeta {
   readonly env: Readonly<Record<string, string>>;
 }
 
-export type ReplyKind = 'http' | 'value';
+export type ReplyKind = 'http' | 'value' | 'load';
 
 /**
  * CALL. `bodyKind`: none, the frame's body, or DATA frames to come. The numbers stand first, so that an executor can read
