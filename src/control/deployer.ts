@@ -1,191 +1,296 @@
 /**
  * The deployer: from the files that somebody handed in to a version that answers.
  *
- * Files are bounded, built behind a wall, kept, and only then made live; a request sees the old version or the new one.
+ * Files are bounded, built behind a wall, kept, loaded once to see that they can be, and only then made live; a request
+ * sees the old version or the new one.
  */
 
-import { createHash } from 'node:crypto';
-import type { Deployment, FunctionRecord, NewVersion, SourceFiles } from '../core/deployment.ts';
-import { Fault } from '../core/faults.ts';
-import {
-  requireName,
-  type Artifact,
-  type CordonKind,
-  type FunctionVersion,
-  type HandlerKind,
-} from '../core/function.ts';
-import { DEFAULT_LIMITS, MAX_TIMEOUT_MS, requireWithin } from '../core/limits.ts';
-import type { TierName, TierProbe } from '../core/tier.ts';
+import type { Audit, AuditEntry } from '../core/audit.ts';
+import type { Deployment, DeploymentStore, SourceFiles } from '../core/deployment.ts';
+import { Fault, toFault } from '../core/faults.ts';
+import type {
+  FunctionChange,
+  FunctionRecord,
+  FunctionStore,
+  NewVersion,
+  VersionRecord,
+} from '../core/function-record.ts';
+import { requireName, type Artifact, type FunctionVersion, type HandlerKind } from '../core/function.ts';
+import type { Principal } from '../core/principal.ts';
+import { sourceHash } from '../core/source-hash.ts';
+import type { Environments } from '../core/variable.ts';
+import { actorOf } from './access.ts';
+import { DeploymentLog, type Progress } from './deployment-log.ts';
+import type { PublicDomainRules } from './public-domain.ts';
+import { planOf, type ReleasePlan } from './release-plan.ts';
+import { Turns } from './turns.ts';
+import { contentOf, requireSizes, type VersionContent, type VersionRules } from './version-settings.ts';
 
-export interface DeployerOptions {
-  readonly limits: DeployLimits;
-  readonly defaultTier: TierName;
-  readonly defaultCordon: CordonKind;
-  /** What works on this machine, and why the rest does not. */
-  readonly tiers: readonly { readonly name: TierName; readonly probe: TierProbe }[];
-  /** Each tenant has its own turn. */
+export interface DeployerOptions extends VersionRules, PublicDomainRules {
+  /** Each tenant has its own turn. `warnings`: one line each. */
   build(
     source: { readonly files: SourceFiles; readonly entry: string; readonly handler: HandlerKind },
     tenant: string,
-  ): Promise<Artifact>;
-  readonly storage: {
-    deployVersion(version: NewVersion, files: SourceFiles): Promise<FunctionVersion>;
-    functionOf(tenant: string, name: string): Promise<FunctionRecord | null>;
-    deleteFunction(tenant: string, name: string): Promise<boolean>;
+  ): Promise<Artifact & { readonly warnings?: readonly string[] }>;
+  readonly functions: Pick<FunctionStore, 'addVersion' | 'change' | 'count' | 'find' | 'remove'>;
+  readonly deployments: Pick<DeploymentStore, 'put'>;
+  readonly environments: Environments;
+  readonly releases: {
+    refresh(tenant: string, name: string): Promise<void>;
+    drop(tenant: string, name: string): Promise<void>;
+    versionOf(tenant: string, name: string, number: number): Promise<FunctionVersion | null>;
   };
-  readonly routes: {
-    set(version: FunctionVersion): FunctionVersion | undefined;
-    remove(tenant: string, name: string): FunctionVersion | undefined;
-  };
-  /** Frees what a version that is no longer live has in memory. */
-  retire(version: FunctionVersion): void;
-  /** Drops what is held of a deleted function's logs. */
-  forgetLogs(target: { readonly tenant: string; readonly name: string }): void;
-}
-
-export interface DeployLimits {
-  readonly maxCodeBytes: number;
-  readonly maxBundleBytes: number;
-  readonly maxBodyBytes: number;
-  readonly maxResponseBytes: number;
-  readonly functionTimeoutMs: number;
-  readonly maxMemoryMb: number;
+  /** Loads a version and finds its handler, without calling it. The fault shows no secret of the version. */
+  probe(version: FunctionVersion): Promise<Fault | null>;
+  /** The quota. */
+  maxFunctions(tenant: string): number | Promise<number>;
+  isSuspended(tenant: string): boolean;
+  /** Drops what is held and kept of a deleted function's logs. */
+  forgetLogs(target: { readonly tenant: string; readonly name: string }): void | Promise<void>;
+  readonly audit: Audit;
+  /** Hears of what could not be written down about a deployment; the deployment itself is not touched by it. */
+  report(error: unknown): void;
 }
 
 /** Invocations that one sandbox serves side by side, where its code was built for that. */
 const CONCURRENCY = 64;
-const LOG_BYTES = 256 * 1024;
-const MIN_TIMEOUT_MS = 100;
-const MIN_MEMORY_MB = 16;
-const MAX_ENV_BYTES = 128 * 1024;
+
+interface Job {
+  readonly deployment: Deployment;
+  readonly by: Principal;
+  readonly content: VersionContent;
+  readonly log: DeploymentLog;
+}
+
+export type Deployed = FunctionRecord & { readonly added: VersionRecord };
 
 export class Deployer {
   readonly #options: DeployerOptions;
   /** Two deployments of one function are made live in the order in which they were kept. */
-  readonly #queues = new Map<string, Promise<unknown>>();
+  readonly #turns = new Turns();
 
   constructor(options: DeployerOptions) {
     this.#options = options;
   }
 
-  /** Rejects with CODE_TOO_LARGE, COMPILE_FAILED, BAD_REQUEST or TIER_UNAVAILABLE; then nothing has changed. */
-  async deploy(deployment: Deployment): Promise<FunctionRecord> {
-    const { storage, routes, retire, build } = this.#options;
-    const { files, entry, tenant, name } = deployment;
-    requireSizes(files, this.#options.limits);
-    if (!files.has(entry))
-      throw new Fault('BAD_REQUEST', `entry: there is no file ${JSON.stringify(entry)} among the files`);
-    const settings = this.#settingsOf(deployment);
-    const artifact = await build({ files, entry, handler: settings.handler }, tenant);
-    return this.#inTurn(`${tenant}/${name}`, async () => {
-      const version = await storage.deployVersion(
-        {
-          ...settings,
-          limits: { ...settings.limits, concurrency: artifact.interleaves ? CONCURRENCY : 1 },
-          hash: hashOf(files, entry),
-          artifact,
-        },
-        files,
-      );
-      const before = routes.set(version);
-      if (before !== undefined) retire(before);
-      const record = await storage.functionOf(tenant, name);
-      if (record === null) throw new Fault('CONFLICT', `The function ${name} was deleted while it was deployed`);
-      return record;
-    });
+  /**
+   * Rejects with BAD_REQUEST, CODE_TOO_LARGE, COMPILE_FAILED, TIER_UNAVAILABLE, FORBIDDEN, QUOTA_EXCEEDED or
+   * TENANT_SUSPENDED; then nothing has changed. Rejects with HEALTH_CHECK_FAILED where the new version does not load: it is
+   * kept, and what was live stays live; where nothing was, it goes live all the same, so that its error is seen at its
+   * address. A new version of an active function that was deployed by anybody but an admin is kept, and not made live.
+   */
+  async deploy(deployment: Deployment, by: Principal, progress?: Progress): Promise<Deployed> {
+    const { tenant, name } = deployment;
+    requireName('tenant', tenant);
+    requireName('function', name);
+    try {
+      const content = await this.#requireDeployable(deployment, by);
+      const log = new DeploymentLog(this.#options.deployments, deployment, progress);
+      const deployed = await this.#logged(log, () => this.#run({ deployment, by, content, log }));
+      const { added, live } = deployed;
+      this.#audit(by, 'deploy', deployment, 'ok', { version: added.number, live: live?.number === added.number });
+      return deployed;
+    } catch (error) {
+      const { code, blame } = toFault(error);
+      this.#audit(by, 'deploy', deployment, code === 'FORBIDDEN' ? 'refused' : 'failed', { code, blame });
+      throw error;
+    }
   }
 
   /** False where there is none. */
-  remove(tenant: string, name: string): Promise<boolean> {
-    const { storage, routes, retire, forgetLogs } = this.#options;
-    return this.#inTurn(`${tenant}/${name}`, async () => {
-      const before = routes.remove(tenant, name);
-      if (before !== undefined) retire(before);
-      // Before the table is cleared, so that no line that still waits is written after it.
-      forgetLogs({ tenant, name });
-      return storage.deleteFunction(tenant, name);
+  remove(tenant: string, name: string, by: Principal): Promise<boolean> {
+    const { functions, releases, forgetLogs } = this.#options;
+    return this.#turns.take(`${tenant}/${name}`, async () => {
+      await releases.drop(tenant, name);
+      // Before the tables are cleared, so that no line that still waits is written after it.
+      await forgetLogs({ tenant, name });
+      try {
+        const wasThere = await functions.remove(tenant, name);
+        if (wasThere) this.#audit(by, 'delete', { tenant, name }, 'ok', {});
+        return wasThere;
+      } catch (error) {
+        await releases.refresh(tenant, name);
+        throw error;
+      }
     });
   }
 
-  #settingsOf(deployment: Deployment): Omit<NewVersion, 'artifact' | 'hash'> {
-    const { limits, defaultTier, defaultCordon } = this.#options;
-    const tier = deployment.tier ?? defaultTier;
-    this.#requireTier(tier);
-    const env = deployment.env ?? {};
-    if (Buffer.byteLength(JSON.stringify(env)) > MAX_ENV_BYTES)
-      throw new Fault('BAD_REQUEST', `env: its names and values take more than ${MAX_ENV_BYTES / 1024} KB`);
-    return {
-      tenant: requireName('tenant', deployment.tenant),
-      name: requireName('function', deployment.name),
-      tier,
-      cordon: deployment.cordon ?? defaultCordon,
-      handler: deployment.handlerKind ?? 'module',
-      handlerName: deployment.handlerName ?? 'handler',
-      limits: {
-        // A function's own value wins over the default, up to the largest that there is.
-        timeoutMs: requireWithin(
-          'timeoutMs',
-          deployment.timeoutMs ?? limits.functionTimeoutMs,
-          [MIN_TIMEOUT_MS, MAX_TIMEOUT_MS],
-          'ms',
-        ),
-        memoryMb: requireWithin(
-          'memoryMb',
-          deployment.memoryMb ?? Math.min(DEFAULT_LIMITS.function.memoryMb, limits.maxMemoryMb),
-          [MIN_MEMORY_MB, limits.maxMemoryMb],
-          'MB',
-        ),
-        requestBytes: limits.maxBodyBytes,
-        responseBytes: limits.maxResponseBytes,
-        logBytes: LOG_BYTES,
-        concurrency: 1,
-      },
-      env,
-      requestBody: deployment.requestBody ?? 'buffer',
-      passAuthorization: deployment.passAuthorization ?? false,
-    };
+  /** All that can be told before anything is built. */
+  async #requireDeployable(deployment: Deployment, by: Principal): Promise<VersionContent> {
+    const { functions, limits, isSuspended } = this.#options;
+    const { tenant, name, files, entry } = deployment;
+    if (isSuspended(tenant)) throw new Fault('TENANT_SUSPENDED', `The tenant ${tenant} is suspended`);
+    requireSizes(files, limits);
+    if (!files.has(entry))
+      throw new Fault('BAD_REQUEST', `entry: there is no file ${JSON.stringify(entry)} among the files`);
+    const content = contentOf(deployment, this.#options);
+    const before = await functions.find(tenant, name);
+    planOf(deployment, before, by, this.#options);
+    if (before === null) await this.#requireQuota(tenant);
+    return content;
   }
 
-  /** Never a weaker wall than the one that was asked for: a refusal, with the reason. */
-  #requireTier(tier: TierName): void {
-    const probe = this.#options.tiers.find(({ name }) => name === tier)?.probe;
-    if (probe === undefined)
-      throw new Fault('TIER_UNAVAILABLE', `The tier ${tier} is not part of this version of Cordon`);
-    if (!probe.works)
-      throw new Fault(
-        'TIER_UNAVAILABLE',
-        `The tier ${tier} does not work on this machine: ${probe.reason}. ${probe.cure}`,
-      );
+  async #logged<T>(log: DeploymentLog, work: () => Promise<T>): Promise<T> {
+    const finish = (fault: Fault | null): Promise<void> => log.finish(fault).catch(this.#options.report);
+    try {
+      const result = await work();
+      await finish(null);
+      return result;
+    } catch (error) {
+      await finish(toFault(error));
+      throw error;
+    }
   }
 
-  #inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const turn = (this.#queues.get(key) ?? Promise.resolve()).then(work, work);
-    this.#queues.set(key, turn);
-    const done = (): void => {
-      if (this.#queues.get(key) === turn) this.#queues.delete(key);
-    };
-    turn.then(done, done);
-    return turn;
+  async #run(job: Job): Promise<Deployed> {
+    const { deployment, content, log } = job;
+    const { tenant, name, files, entry } = deployment;
+    log.at('build', `Building ${files.size === 1 ? '1 file' : `${files.size} files`} from ${entry}`);
+    const { warnings = [], ...artifact } = await this.#options.build(
+      { files, entry, handler: content.handler },
+      tenant,
+    );
+    for (const warning of warnings) log.at('build', warning);
+    return this.#turns.take(`${tenant}/${name}`, () => this.#keep(job, artifact));
+  }
+
+  async #keep(job: Job, artifact: Artifact): Promise<Deployed> {
+    const { deployment, by, content, log } = job;
+    const { tenant, name } = deployment;
+    const { functions, releases } = this.#options;
+    // Again: it may have changed while this was built.
+    const before = await functions.find(tenant, name);
+    const plan = planOf(deployment, before, by, this.#options);
+    await this.#requireNoSharedSecret(deployment, content);
+    // What nobody has reviewed, or what might not load, is kept first and released afterwards.
+    const waits = !plan.reviewed || (plan.live && plan.checked && before !== null && before.live !== null);
+    const { added, ...kept } = await this.#add(
+      newVersion(job, plan, artifact, waits),
+      deployment.files,
+      before === null,
+    );
+    log.made(added.number);
+    log.at('deploy', `Kept as version ${added.number}`);
+    await releases.refresh(tenant, name);
+    if (plan.checked) await this.#check(job, added.number, before?.live?.number ?? null, plan);
+    const record = waits ? await this.#release(job, plan, kept, added.number) : kept;
+    return { ...record, added };
+  }
+
+  async #release(
+    { deployment, log }: Job,
+    plan: ReleasePlan,
+    kept: FunctionRecord,
+    number: number,
+  ): Promise<FunctionRecord> {
+    const { functions, releases } = this.#options;
+    const { tenant, name } = deployment;
+    const change = releaseChange(plan, number);
+    if (!plan.reviewed) log.at('deploy', 'It waits for the review of an admin');
+    if (!plan.reviewed && (kept.active || Object.keys(change).length === 0)) return kept;
+    try {
+      // An admin who activates the function at this moment has not seen this version.
+      const record = await functions.change(tenant, name, change, plan.reviewed ? null : kept.revision);
+      await releases.refresh(tenant, name);
+      return record;
+    } catch (error) {
+      if (plan.reviewed || toFault(error).code !== 'PRECONDITION_FAILED') throw error;
+      return kept;
+    }
+  }
+
+  #add(version: NewVersion, files: SourceFiles, isNew: boolean): Promise<Deployed> {
+    const { functions } = this.#options;
+    if (!isNew) return functions.addVersion(version, files);
+    // Counted again, and one after another, so that many at once don't find room for one.
+    return this.#turns.take(`${version.tenant}/`, async () => {
+      await this.#requireQuota(version.tenant);
+      return functions.addVersion(version, files);
+    });
+  }
+
+  /** Rejects with HEALTH_CHECK_FAILED. What says nothing of the version (no room to load it) does not fail it. */
+  async #check({ deployment, log }: Job, number: number, liveNumber: number | null, plan: ReleasePlan): Promise<void> {
+    const { tenant, name } = deployment;
+    log.at('health-check', `Loading version ${number}`);
+    const version = await this.#options.releases.versionOf(tenant, name, number);
+    const fault = version === null ? null : await this.#options.probe(version);
+    if (fault === null) return;
+    if (fault.retry) return log.at('health-check', `It could not be checked: ${fault.message}`);
+    if (fault.details.stack !== undefined) log.at('health-check', fault.details.stack);
+    const then = !plan.live
+      ? ''
+      : liveNumber === null
+        ? ', and is live all the same, since there is no other'
+        : `, so that version ${liveNumber} stays live`;
+    throw new Fault('HEALTH_CHECK_FAILED', `Version ${number} of ${name} does not load${then}: ${fault.message}`);
+  }
+
+  async #requireQuota(tenant: string): Promise<void> {
+    const [count, most] = await Promise.all([
+      this.#options.functions.count(tenant),
+      this.#options.maxFunctions(tenant),
+    ]);
+    if (count >= most)
+      throw new Fault('QUOTA_EXCEEDED', `The tenant ${tenant} may have ${most} functions, and has ${count}`);
+  }
+
+  /** A compromised executor reads whatever is in it, and the shared one belongs to every tenant. */
+  async #requireNoSharedSecret({ tenant, name }: Deployment, { cordon, env, grant }: VersionContent): Promise<void> {
+    if (cordon !== 'shared') return;
+    const { secrets } = await this.#options.environments.resolve(tenant, name, env, grant);
+    if (secrets.length > 0)
+      throw new Fault('BAD_REQUEST', "cordon: a function with secrets can't be in the shared cordon; narrow its grant");
+  }
+
+  #audit(
+    by: Principal,
+    verb: string,
+    { tenant, name }: Pick<Deployment, 'tenant' | 'name'>,
+    outcome: AuditEntry['outcome'],
+    details: AuditEntry['details'],
+  ): void {
+    this.#options.audit.record({
+      actor: actorOf(by),
+      action: `function.${verb}`,
+      tenant,
+      target: name,
+      outcome,
+      details,
+    });
   }
 }
 
-/** The function's own files count as its code; vendored packages count against the size of the result. */
-function requireSizes(files: SourceFiles, limits: DeployLimits): void {
-  let code = 0;
-  let vendored = 0;
-  for (const [path, bytes] of files) {
-    if (/(?:^|\/)node_modules\//.test(path)) vendored += bytes.length;
-    else code += bytes.length;
-  }
-  if (code > limits.maxCodeBytes)
-    throw new Fault('CODE_TOO_LARGE', `Function code exceeds ${limits.maxCodeBytes / 1024} KB`);
-  if (vendored > limits.maxBundleBytes)
-    throw new Fault('CODE_TOO_LARGE', `The vendored packages exceed ${limits.maxBundleBytes / 1024} KB`);
+/** Where the version has to wait, so does all that goes with it, but for the alias by which an admin's can be looked at. */
+function newVersion(
+  { deployment, by, content }: Job,
+  plan: ReleasePlan,
+  artifact: Artifact,
+  waits: boolean,
+): NewVersion {
+  const { tenant, name, files, entry } = deployment;
+  return {
+    ...content,
+    tenant,
+    name,
+    limits: { ...content.limits, concurrency: artifact.interleaves ? CONCURRENCY : 1 },
+    hash: sourceHash(files, entry),
+    artifact,
+    createdBy: actorOf(by),
+    reviewed: plan.reviewed,
+    initial: plan.initial,
+    change: {
+      ...(waits ? {} : plan.change),
+      live: plan.live && !waits,
+      alias: plan.reviewed ? plan.alias : null,
+    },
+  };
 }
 
-function hashOf(files: SourceFiles, entry: string): string {
-  const hash = createHash('sha256').update(entry);
-  for (const [path, bytes] of [...files].sort(([a], [b]) => (a < b ? -1 : 1)))
-    hash.update(`\0${path}\0${bytes.length}\0`).update(bytes);
-  return hash.digest('hex');
+function releaseChange({ change, live, alias, reviewed }: ReleasePlan, number: number): FunctionChange {
+  return {
+    ...change,
+    ...(live ? { live: number } : {}),
+    ...(alias === null || reviewed ? {} : { aliases: { [alias]: number } }),
+  };
 }

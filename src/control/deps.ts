@@ -1,24 +1,29 @@
-/** What the operator API is wired to. */
+/** What the operator API is wired to: what each of its parts asks for. */
 
-import type { Deployment, FunctionRecord } from '../core/deployment.ts';
-import type { LogLine, LogQuery } from '../core/log-line.ts';
-import type { Principal } from '../core/principal.ts';
+import type { AuditLogDeps } from './audit-log.ts';
+import type { FunctionInvokeDeps } from './function-invoke.ts';
+import type { FunctionsDeps } from './functions.ts';
+import type { InvocationResultsDeps } from './invocation-results.ts';
+import type { LogsDeps } from './logs.ts';
+import type { RolloutsDeps } from './rollouts.ts';
+import type { ScriptInvokeDeps } from './script-invoke.ts';
+import type { SecretsDeps } from './secrets.ts';
+import type { ServicesDeps } from './services.ts';
+import type { ShellDeps } from './shell.ts';
+import type { TenantsDeps } from './tenants.ts';
+import type { TokensDeps } from './tokens.ts';
+import type { VersionsDeps } from './versions.ts';
 
-export interface ControlDeps {
-  /** Throws UNAUTHORIZED for a header that it doesn't accept. */
-  authenticate(authorization: string | undefined): Principal;
-  /** Builds, keeps and makes live. Rejects with a Fault for what the operator sent. */
-  deploy(deployment: Deployment): Promise<FunctionRecord>;
-  readonly functions: {
-    functionsOf(tenant: string): Promise<FunctionRecord[]>;
-    functionOf(tenant: string, name: string): Promise<FunctionRecord | null>;
-    /** False where there is none. */
-    deleteFunction(tenant: string, name: string): Promise<boolean>;
-  };
-  readonly logs: {
-    read(query: LogQuery): Promise<LogLine[]>;
-    follow(target: Omit<LogQuery, 'limit'>, signal: AbortSignal): AsyncIterableIterator<LogLine>;
-  };
-  /** Hears of errors that the client is told nothing about. */
-  report(error: unknown): void;
-}
+export type ControlDeps = ShellDeps &
+  FunctionsDeps &
+  VersionsDeps &
+  RolloutsDeps &
+  FunctionInvokeDeps &
+  InvocationResultsDeps &
+  LogsDeps &
+  SecretsDeps &
+  ServicesDeps &
+  ScriptInvokeDeps &
+  TokensDeps &
+  TenantsDeps &
+  AuditLogDeps;

@@ -1,14 +1,26 @@
-/** Functions: deploy, list, show and delete them over HTTP. */
+/** Functions: deploy, list, show, change and delete them over HTTP. */
 
 import { createRoute, z } from '@hono/zod-openapi';
 import type { OpenAPIHono } from '@hono/zod-openapi';
-import type { Deployment, FunctionRecord } from '../core/deployment.ts';
+import type { Context } from 'hono';
+import type { Deployment } from '../core/deployment.ts';
 import { Fault } from '../core/faults.ts';
-import { requireName } from '../core/function.ts';
-import { TIER_NAMES } from '../core/tier.ts';
-import type { ControlDeps } from './deps.ts';
+import type { FunctionRecord, FunctionStore } from '../core/function-record.ts';
+import type { Principal } from '../core/principal.ts';
+import { principalOf, requireAdmin, tenantFor, type ControlEnv } from './access.ts';
+import type { Deployed } from './deployer.ts';
 import {
-  DEFAULT_TENANT,
+  deploymentBody,
+  deploymentOf,
+  functionUpdateBody,
+  namedDeploymentBody,
+  updateOf,
+} from './deployment-schemas.ts';
+import type { FunctionChanges } from './function-changes.ts';
+import { functionOf, shownDeployed, shownFunction, versionOf, type ShownDeployed } from './function-schemas.ts';
+import { once, type IdempotencyDeps } from './idempotency.ts';
+import { etagOf, expectedRevision } from './preconditions.ts';
+import {
   FUNCTIONS_PATH,
   FUNCTION_PATH,
   json,
@@ -17,112 +29,126 @@ import {
   problem,
   requireFunction,
   requireTarget,
+  tenantSchema,
 } from './shared.ts';
-import { sourceFiles } from './source-files.ts';
 
-export function addFunctions(app: OpenAPIHono, deps: ControlDeps): void {
-  app.openapi(deployRoute, async (c) => {
-    const deployment = deploymentOf(c.req.valid('param').name, c.req.valid('json'));
-    return c.json(shownOf(await deps.deploy(deployment)), 200);
-  });
-  app.openapi(createFunctionRoute, async (c) => {
-    const { name, ...body } = c.req.valid('json');
-    return c.json(shownOf(await deps.deploy(deploymentOf(name, body))), 201);
-  });
-  app.openapi(listRoute, async (c) => {
-    const records = await deps.functions.functionsOf(requireName('tenant', c.req.valid('query').tenant));
-    return c.json({ functions: records.map(shownOf) }, 200);
-  });
-  app.openapi(getRoute, async (c) => {
-    const { tenant, name } = requireTarget(c.req.valid('query').tenant, c.req.valid('param').name);
-    return c.json(shownOf(await requireFunction(deps, tenant, name)), 200);
+export interface FunctionsDeps extends IdempotencyDeps {
+  readonly functions: Pick<FunctionStore, 'find' | 'list'>;
+  readonly deployer: {
+    deploy(deployment: Deployment, by: Principal): Promise<Deployed>;
+    /** False where there is none. */
+    remove(tenant: string, name: string, by: Principal): Promise<boolean>;
+  };
+  readonly functionChanges: Pick<FunctionChanges, 'update'>;
+}
+
+type ControlContext = Context<ControlEnv>;
+
+export function addFunctions(app: OpenAPIHono<ControlEnv>, deps: FunctionsDeps): void {
+  addDeploying(app, deps);
+  addReading(app, deps);
+  app.openapi(updateRoute, async (c) => {
+    const at = targetOf(c, c.req.valid('query').tenant, c.req.valid('param').name);
+    requireAdmin(at.by);
+    const revision = await expectedRevision(c, deps, at.tenant, at.name);
+    return c.json(
+      answer(c, await deps.functionChanges.update({ ...at, revision }, updateOf(c.req.valid('json')))),
+      200,
+    );
   });
   app.openapi(deleteRoute, async (c) => {
-    const { tenant, name } = requireTarget(c.req.valid('query').tenant, c.req.valid('param').name);
-    if (!(await deps.functions.deleteFunction(tenant, name))) throw missing(tenant, name);
+    const { tenant, name, by } = targetOf(c, c.req.valid('query').tenant, c.req.valid('param').name);
+    requireAdmin(by);
+    await expectedRevision(c, deps, tenant, name);
+    if (!(await deps.deployer.remove(tenant, name, by))) throw missing(tenant, name);
     return c.body(null, 204);
   });
 }
 
-/** A field that is not here is refused: a misspelt limit must not be silently without effect. */
-const deploymentFields = {
-  tenant: z.string().default(DEFAULT_TENANT),
-  files: z
-    .record(
-      z.string(),
-      z.union([z.string(), z.strictObject({ base64: z.string() })], {
-        error: 'expected the text of the file, or { "base64": … }',
-      }),
-    )
-    .optional()
-    .openapi({ description: 'Path → content. Packages lie under node_modules/.' }),
-  code: z.string().optional().openapi({ description: 'The whole function, in place of files' }),
-  entry: z.string().optional().openapi({ description: 'The file to start from; not needed when there is one file' }),
-  handler: z.string().optional().openapi({ description: 'The export that handler(event, context) is looked up by' }),
-  handlerKind: z.enum(['module', 'script']).optional(),
-  timeoutMs: z.number().optional(),
-  memoryMb: z.number().optional(),
-  tier: z.enum(TIER_NAMES).optional(),
-  cordon: z.enum(['function', 'tenant', 'shared']).optional(),
-  env: z.record(z.string(), z.string()).optional(),
-  requestBody: z.enum(['buffer', 'stream']).optional(),
-  passAuthorization: z.boolean().optional(),
-};
+function addDeploying(app: OpenAPIHono<ControlEnv>, deps: FunctionsDeps): void {
+  app.openapi(createFunctionRoute, async (c) => {
+    const { name: given, ...body } = c.req.valid('json');
+    const { tenant, name, by } = targetOf(c, body.tenant, given);
+    // The type of a route has no word for an answer that was given before.
+    return (await once(c, deps, tenant, async () => {
+      if ((await deps.functions.find(tenant, name)) !== null)
+        throw new Fault('CONFLICT', `Tenant ${tenant} has a function ${name} already; PUT deploys a new version of it`);
+      c.header('location', `${FUNCTIONS_PATH}/${name}`);
+      return c.json(deployedAnswer(c, await deps.deployer.deploy(deploymentOf(tenant, name, body), by)), 201);
+    })) as never;
+  });
+  app.openapi(deployRoute, async (c) => {
+    const body = c.req.valid('json');
+    const { tenant, name, by } = targetOf(c, body.tenant, c.req.valid('param').name);
+    await expectedRevision(c, deps, tenant, name);
+    return c.json(deployedAnswer(c, await deps.deployer.deploy(deploymentOf(tenant, name, body), by)), 200);
+  });
+}
 
-const deploymentSchema = z.strictObject(deploymentFields).openapi('Deployment');
-const namedDeploymentSchema = z.strictObject({ name: z.string(), ...deploymentFields }).openapi('NamedDeployment');
+function addReading(app: OpenAPIHono<ControlEnv>, deps: FunctionsDeps): void {
+  app.openapi(listRoute, async (c) => {
+    const { tenant: named, after = null, limit, search } = c.req.valid('query');
+    const tenant = tenantFor(principalOf(c), named);
+    const query = { tenant, after, limit, ...(search === undefined ? {} : { search }) };
+    const { items, next } = await deps.functions.list(query);
+    return c.json({ functions: items.map(functionOf), next }, 200);
+  });
+  app.openapi(getRoute, async (c) => {
+    const { tenant, name } = targetOf(c, c.req.valid('query').tenant, c.req.valid('param').name);
+    return c.json(answer(c, await requireFunction(deps, tenant, name)), 200);
+  });
+}
 
-const tenantSchema = z.strictObject({ tenant: z.string().default(DEFAULT_TENANT) });
+function targetOf(
+  c: ControlContext,
+  tenant: string | undefined,
+  name: string,
+): { readonly tenant: string; readonly name: string; readonly by: Principal } {
+  const by = principalOf(c);
+  return { ...requireTarget(tenantFor(by, tenant), name), by };
+}
 
-const functionSchema = z
-  .object({
-    tenant: z.string(),
-    name: z.string(),
-    version: z.number(),
-    hash: z.string(),
-    tier: z.enum(TIER_NAMES),
-    cordon: z.enum(['function', 'tenant', 'shared']),
-    handler: z.string(),
-    handlerKind: z.enum(['module', 'script']),
-    limits: z.object({
-      timeoutMs: z.number(),
-      memoryMb: z.number(),
-      requestBytes: z.number(),
-      responseBytes: z.number(),
-      logBytes: z.number(),
-      concurrency: z.number(),
-    }),
-    env: z.array(z.string()).openapi({ description: 'Names; the values are not shown' }),
-    requestBody: z.enum(['buffer', 'stream']),
-    passAuthorization: z.boolean(),
-    createdAt: z.string(),
-    deployedAt: z.string(),
-  })
-  .openapi('Function');
+function answer(c: ControlContext, record: FunctionRecord): ReturnType<typeof functionOf> {
+  c.header('etag', etagOf(record));
+  return functionOf(record);
+}
+
+function deployedAnswer(c: ControlContext, deployed: Deployed): ShownDeployed {
+  return { ...answer(c, deployed), added: versionOf(deployed.added) };
+}
+
+const listQuerySchema = tenantSchema.extend({
+  after: z.string().max(100).optional().openapi({ description: '`next` of the page before' }),
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  search: z.string().max(63).optional().openapi({ description: 'Part of the name' }),
+});
 
 const deployRoute = createRoute({
   method: 'put',
   path: FUNCTION_PATH,
   summary: 'Deploy a version and make it live',
-  request: { params: nameSchema, body: { ...json(deploymentSchema, 'The function'), required: true } },
-  responses: { 200: json(functionSchema, 'The function, live'), default: problem },
+  request: { params: nameSchema, body: { ...json(deploymentBody, 'The function'), required: true } },
+  responses: { 200: json(shownDeployed, 'The function, and the version that was added'), default: problem },
 });
 
 const createFunctionRoute = createRoute({
   method: 'post',
   path: FUNCTIONS_PATH,
-  summary: 'Deploy a version and make it live; the name is in the body',
-  request: { body: { ...json(namedDeploymentSchema, 'The function'), required: true } },
-  responses: { 201: json(functionSchema, 'The function, live'), default: problem },
+  summary: 'Create a function; with an Idempotency-Key it happens once',
+  request: { body: { ...json(namedDeploymentBody, 'The function'), required: true } },
+  responses: { 201: json(shownDeployed, 'The function, and its version'), default: problem },
 });
 
 const listRoute = createRoute({
   method: 'get',
   path: FUNCTIONS_PATH,
   summary: 'List the functions of a tenant',
-  request: { query: tenantSchema },
+  request: { query: listQuerySchema },
   responses: {
-    200: json(z.object({ functions: z.array(functionSchema) }), 'In the order of their names'),
+    200: json(
+      z.object({ functions: z.array(shownFunction), next: z.string().nullable() }),
+      'In the order of their names',
+    ),
     default: problem,
   },
 });
@@ -132,7 +158,19 @@ const getRoute = createRoute({
   path: FUNCTION_PATH,
   summary: 'Show a function',
   request: { params: nameSchema, query: tenantSchema },
-  responses: { 200: json(functionSchema, 'The function'), default: problem },
+  responses: { 200: json(shownFunction, 'The function'), default: problem },
+});
+
+const updateRoute = createRoute({
+  method: 'patch',
+  path: FUNCTION_PATH,
+  summary: 'Change a function without a new version; If-Match is honoured',
+  request: {
+    params: nameSchema,
+    query: tenantSchema,
+    body: { ...json(functionUpdateBody, 'What changes'), required: true },
+  },
+  responses: { 200: json(shownFunction, 'The function'), default: problem },
 });
 
 const deleteRoute = createRoute({
@@ -142,51 +180,3 @@ const deleteRoute = createRoute({
   request: { params: nameSchema, query: tenantSchema },
   responses: { 204: { description: 'It is gone' }, default: problem },
 });
-
-/** Throws BAD_REQUEST. */
-function deploymentOf(functionName: string, body: z.output<typeof deploymentSchema>): Deployment {
-  const { tenant, files, code, entry, handler, env, ...rest } = body;
-  requireName('tenant', tenant);
-  requireName('function', functionName);
-  return {
-    ...withoutUndefined(rest),
-    ...(handler === undefined ? {} : { handlerName: handler }),
-    ...(env === undefined ? {} : { env: environmentOf(env) }),
-    ...sourceFiles({ files, code, entry }),
-    tenant,
-    name: functionName,
-  };
-}
-
-function shownOf(record: FunctionRecord): z.output<typeof functionSchema> {
-  const { envNames, createdMs, deployedMs, handler, handlerName, limits, ...rest } = record;
-  return {
-    ...rest,
-    handler: handlerName,
-    handlerKind: handler,
-    limits: { ...limits },
-    env: [...envNames],
-    createdAt: new Date(createdMs).toISOString(),
-    deployedAt: new Date(deployedMs).toISOString(),
-  };
-}
-
-function environmentOf(env: Record<string, string>): Record<string, string> {
-  for (const name of Object.keys(env)) {
-    if (/^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(name) && name !== '__proto__') continue;
-    throw new Fault(
-      'BAD_REQUEST',
-      `env: ${JSON.stringify(name.slice(0, 80))} is not a name of letters, digits and _, not beginning with a digit`,
-    );
-  }
-  return env;
-}
-
-type WithoutUndefined<T> = { [K in keyof T]: Exclude<T[K], undefined> };
-
-/** With exactOptionalPropertyTypes a field is absent, not undefined. */
-function withoutUndefined<T extends object>(value: T): Partial<WithoutUndefined<T>> {
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as Partial<
-    WithoutUndefined<T>
-  >;
-}

@@ -2,14 +2,24 @@
 
 import { createRoute, z } from '@hono/zod-openapi';
 import type { OpenAPIHono } from '@hono/zod-openapi';
-import type { ControlDeps } from './deps.ts';
+import type { FunctionStore } from '../core/function-record.ts';
+import type { LogLine, LogQuery } from '../core/log-line.ts';
+import { principalOf, tenantFor, type ControlEnv } from './access.ts';
 import { followResponse } from './follow.ts';
-import { DEFAULT_TENANT, FUNCTION_PATH, json, nameSchema, problem, requireFunction, requireTarget } from './shared.ts';
+import { FUNCTION_PATH, json, nameSchema, problem, requireFunction, requireTarget, tenantSchema } from './shared.ts';
 
-export function addLogs(app: OpenAPIHono, deps: ControlDeps): void {
+export interface LogsDeps {
+  readonly functions: Pick<FunctionStore, 'find'>;
+  readonly logs: {
+    read(query: LogQuery): Promise<LogLine[]>;
+    follow(target: Omit<LogQuery, 'limit'>, signal: AbortSignal): AsyncIterableIterator<LogLine>;
+  };
+}
+
+export function addLogs(app: OpenAPIHono<ControlEnv>, deps: LogsDeps): void {
   app.openapi(logsRoute, async (c) => {
     const { after = null, limit, follow, ...query } = c.req.valid('query');
-    const { tenant, name } = requireTarget(query.tenant, c.req.valid('param').name);
+    const { tenant, name } = requireTarget(tenantFor(principalOf(c), query.tenant), c.req.valid('param').name);
     await requireFunction(deps, tenant, name);
     if (follow === '1') {
       // The route's type has no word for a stream of JSON.
@@ -19,8 +29,7 @@ export function addLogs(app: OpenAPIHono, deps: ControlDeps): void {
   });
 }
 
-const logsSchema = z.strictObject({
-  tenant: z.string().default(DEFAULT_TENANT),
+const logsSchema = tenantSchema.extend({
   after: z.coerce
     .number()
     .int()

@@ -1,19 +1,21 @@
 /** Shared: what every route of the operator API has in common. */
 
 import { z } from '@hono/zod-openapi';
-import type { FunctionRecord } from '../core/deployment.ts';
 import { Fault } from '../core/faults.ts';
+import type { FunctionRecord, FunctionStore } from '../core/function-record.ts';
 import { requireName } from '../core/function.ts';
 import type { ProblemBody } from '../core/problem.ts';
-import type { ControlDeps } from './deps.ts';
 
 export const FUNCTIONS_PATH = '/api/v1/functions';
 export const FUNCTION_PATH = '/api/v1/functions/{name}';
 
-export const DEFAULT_TENANT = 'default';
-
 /** In the path. */
 export const nameSchema: z.ZodObject<{ name: z.ZodString }, z.core.$strict> = z.strictObject({ name: z.string() });
+
+/** In the query; absent: the principal's own. */
+export const tenantSchema: z.ZodObject<{ tenant: z.ZodOptional<z.ZodString> }, z.core.$strict> = z.strictObject({
+  tenant: z.string().optional().openapi({ description: "Default: the token's own tenant, else `default`" }),
+});
 
 const problemSchema: z.ZodType<ProblemBody> = z
   .object({
@@ -51,8 +53,12 @@ export function requireTarget(tenant: string, name: string): { readonly tenant: 
 }
 
 /** Rejects with NOT_FOUND. */
-export async function requireFunction(deps: ControlDeps, tenant: string, name: string): Promise<FunctionRecord> {
-  const record = await deps.functions.functionOf(tenant, name);
+export async function requireFunction(
+  deps: { readonly functions: Pick<FunctionStore, 'find'> },
+  tenant: string,
+  name: string,
+): Promise<FunctionRecord> {
+  const record = await deps.functions.find(tenant, name);
   if (record === null) throw missing(tenant, name);
   return record;
 }

@@ -2,6 +2,7 @@
 
 import type { CordonKind, CorsRule, HandlerKind } from './function.ts';
 import type { EgressRule } from './egress.ts';
+import type { Trigger } from './function-record.ts';
 import type { TierName } from './tier.ts';
 
 /** A path relative to the function's own root, with forward slashes, and the file's bytes. */
@@ -9,6 +10,8 @@ export type SourceFiles = ReadonlyMap<string, Uint8Array>;
 
 /** What is left out gets the operator's default. */
 export interface Deployment {
+  /** UUID of its {@link DeploymentRecord}, where somebody was told it already; default: a new one. */
+  readonly id?: string;
   readonly tenant: string;
   readonly name: string;
   readonly files: SourceFiles;
@@ -29,6 +32,11 @@ export interface Deployment {
   readonly verifyJwt?: boolean;
   readonly cors?: CorsRule | null;
   readonly egress?: Partial<EgressRule>;
+  /** Default where the function is new: true for what an admin makes, false for what anybody else does. */
+  readonly active?: boolean;
+  readonly trigger?: Trigger;
+  /** Null takes it away. */
+  readonly publicDomain?: string | null;
   /** False: kept, and reached by its number or alias only, until it is promoted. Default true. */
   readonly live?: boolean;
   /** Points this alias at the new version. */

@@ -33,6 +33,7 @@ export type FaultCode =
   | 'TENANT_SUSPENDED'
   | 'BODY_TOO_LARGE'
   | 'TIER_UNAVAILABLE'
+  | 'HEALTH_CHECK_FAILED'
   | 'THROTTLED'
   | 'EGRESS_BLOCKED'
   | 'CANCELLED'
@@ -63,6 +64,7 @@ export const FAULTS: Readonly<Record<FaultCode, FaultKind>> = {
   TENANT_SUSPENDED: tenant(403, 'The tenant is suspended'),
   BODY_TOO_LARGE: tenant(413, 'The request body is too large'),
   TIER_UNAVAILABLE: tenant(422, 'The tier does not work on this machine'),
+  HEALTH_CHECK_FAILED: tenant(422, 'The deployed version does not load'),
   THROTTLED: { ...tenant(429, 'Too many requests'), retry: true },
   EGRESS_BLOCKED: tenant(452, 'The outbound request is not allowed'),
   CANCELLED: tenant(499, 'The client went away'),

@@ -23,6 +23,8 @@ export interface VersionRecord extends VersionSettings {
   readonly codeBytes: number;
   /** The id of the principal who deployed it. */
   readonly createdBy: string;
+  /** An admin deployed it. Any other runs only where an admin has put it: live, as the canary, or under an alias. */
+  readonly reviewed: boolean;
   readonly createdMs: number;
 }
 
@@ -117,6 +119,8 @@ export interface FunctionStore {
   /** In the order of their names. */
   list(query: FunctionQuery): Promise<Page<FunctionRecord>>;
   find(tenant: string, name: string): Promise<FunctionRecord | null>;
+  /** Whose public domain it is, approved or not; null: nobody's. */
+  domainOwner(domain: string): Promise<{ readonly tenant: string; readonly name: string } | null>;
   /** Newest first, those below `before`. */
   versions(tenant: string, name: string, before: number | null, limit: number): Promise<Page<VersionRecord>>;
   /** With its code; null where there is none. */

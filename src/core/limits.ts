@@ -27,6 +27,8 @@ export interface LimitBounds {
 export const DEFAULT_LIMITS = {
   execute: { timeoutMs: 10_000, memoryMb: 128 },
   function: { timeoutMs: 30_000, memoryMb: 128 },
+  /** Handler kind `script`, whatever starts it. */
+  script: { timeoutMs: 5_000, memoryMb: 64 },
 } as const;
 
 /** Bounds of `POST /execute` (seed 001). */

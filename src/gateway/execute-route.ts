@@ -7,6 +7,7 @@ import { Fault, toFault, type FaultCode } from '../core/faults.ts';
 import type { Principal } from '../core/principal.ts';
 import { problemOf } from '../core/problem.ts';
 import { readBody } from './body.ts';
+import { requireOneAuthorization } from './credential.ts';
 import type { OnRequest } from './gateway.ts';
 import type { Origins } from './origin.ts';
 import { closing, sendJson } from './reply.ts';
@@ -17,7 +18,7 @@ export interface ExecuteRouteOptions {
   /** Whether it answers without a token. */
   readonly open: boolean;
   readonly maxBodyBytes: number;
-  authenticate(authorization: string | undefined): Principal;
+  authenticate(authorization: string | undefined): Principal | Promise<Principal>;
   /** One line for each execution error, for standard output. */
   onError(line: string): void;
   readonly onRequest: OnRequest;
@@ -75,16 +76,35 @@ export class ExecuteRoute {
   handle(request: IncomingMessage, response: ServerResponse): void {
     const answer = new Answer(request, response, this.#options);
     try {
-      const principal = this.#admit(request);
-      readBody(
-        request,
-        this.#options.maxBodyBytes,
-        (bytes) => this.#start(request, response, bytes, principal, answer),
-        (fault) => answer.refuse(fault),
-      );
+      const principal = this.#caller(request);
+      if (principal instanceof Promise) return void this.#acceptLater(request, response, principal, answer);
+      this.#accept(request, response, principal, answer);
     } catch (error) {
       answer.refuse(toFault(error));
     }
+  }
+
+  async #acceptLater(
+    request: IncomingMessage,
+    response: ServerResponse,
+    pending: Promise<Principal>,
+    answer: Answer,
+  ): Promise<void> {
+    try {
+      this.#accept(request, response, await pending, answer);
+    } catch (error) {
+      answer.refuse(toFault(error));
+    }
+  }
+
+  #accept(request: IncomingMessage, response: ServerResponse, principal: Principal, answer: Answer): void {
+    this.#admit(request, principal);
+    readBody(
+      request,
+      this.#options.maxBodyBytes,
+      (bytes) => this.#start(request, response, bytes, principal, answer),
+      (fault) => answer.refuse(fault),
+    );
   }
 
   #start(
@@ -105,10 +125,15 @@ export class ExecuteRoute {
     }
   }
 
-  #admit(request: IncomingMessage): Principal {
+  #caller(request: IncomingMessage): Principal | Promise<Principal> {
     if (request.method !== 'POST') throw new Fault('METHOD_NOT_ALLOWED', `/execute takes POST, not ${request.method}`);
-    const principal = this.#options.authenticate(request.headers.authorization);
-    if (principal.role !== 'anonymous') return principal;
+    requireOneAuthorization(request);
+    return this.#options.authenticate(request.headers.authorization);
+  }
+
+  /** Throws UNAUTHORIZED, FORBIDDEN. */
+  #admit(request: IncomingMessage, principal: Principal): void {
+    if (principal.role !== 'anonymous') return;
     if (!this.#options.open) throw new Fault('UNAUTHORIZED', NEEDS_TOKEN);
     const foreign = FOREIGN_HEADERS.find((name) => request.headers[name] !== undefined);
     if (foreign !== undefined)
@@ -118,7 +143,6 @@ export class ExecuteRoute {
       );
     if (this.#options.origins.siteOf(request)?.isOperator !== true)
       throw new Fault('FORBIDDEN', 'Without a token, POST /execute answers on the operator host names only');
-    return principal;
   }
 }
 

@@ -1,12 +1,16 @@
 /** The gateway: the public HTTP listener. It turns requests into calls and knows nothing of how they are run. */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer, type Server as SecureHttpServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { Fault } from '../core/faults.ts';
 import { ExecuteRoute, type ExecuteRouteOptions } from './execute-route.ts';
-import { FUNCTION_PREFIX, FunctionRoute, type FunctionRouteOptions } from './function-route.ts';
+import { FN, FUNCTIONS_V1 } from './entry.ts';
+import { FunctionRoute, type FunctionRouteOptions } from './function-route.ts';
 import type { Origins } from './origin.ts';
 import { sendFault, sendJson } from './reply.ts';
+import { ownRoute } from './routing.ts';
+import type { TlsMaterial } from './tls.ts';
 
 /** Told of every request that was answered, for the log. `note` is what went wrong. */
 export type OnRequest = (
@@ -26,6 +30,10 @@ export interface GatewayOptions {
   readonly control: RequestHandler | null;
   /** The longest that an invocation may take; the connections' own time-outs lie above it. */
   readonly maxTimeoutMs: number;
+  /** Null: plain HTTP. */
+  readonly tls: TlsMaterial | null;
+  /** Whether requests should be sent here now, for whoever balances load. */
+  isReady(): boolean;
 }
 
 const MAX_CONNECTIONS = 10_000;
@@ -35,40 +43,50 @@ const REQUEST_TIMEOUT_MS = 60_000;
 const KEEP_ALIVE_MS = 30_000;
 const IDLE_MARGIN_MS = 30_000;
 
-export function createGateway(options: GatewayOptions): Server {
+export function createGateway(options: GatewayOptions): Server | SecureHttpServer {
   const functions = new FunctionRoute(options.functions);
   const execute = new ExecuteRoute(options.execute);
+  const { origins, control } = options;
 
   function handle(request: IncomingMessage, response: ServerResponse): void {
     const url = request.url as string;
-    if (url.startsWith(FUNCTION_PREFIX)) return functions.handle(request, response, url);
+    if (url.startsWith(FN.prefix)) return functions.handle(request, response, url, FN);
+    if (url.startsWith(FUNCTIONS_V1.prefix)) return functions.handle(request, response, url, FUNCTIONS_V1);
     const path = pathOf(url);
-    if (path === '/execute') return execute.handle(request, response);
+    const site = origins.siteOf(request);
+    // A function's own domain has nothing but that function.
+    const isOwnDomain = site !== null && ownRoute(site, options.functions.routes) !== undefined;
+    if (path === '/execute' && !isOwnDomain) return execute.handle(request, response);
     const startedMs = performance.now();
     response.on('finish', () =>
       options.functions.onRequest({ method: request.method ?? '', url }, response.statusCode, startedMs, null),
     );
     if (path === '/health') return health(request, response);
-    const site = options.origins.siteOf(request);
-    if (options.control !== null && site?.isOperator === true) return options.control(request, response);
+    if (path === '/ready') return ready(request, response, options.isReady());
+    if (control !== null && site?.isOperator === true) return control(request, response);
     sendFault(request, response, new Fault('NOT_FOUND', 'There is nothing here; functions answer at /fn/<name>'));
   }
 
-  return createHttpServer(handle, options.maxTimeoutMs);
+  return createHttpServer(handle, options.maxTimeoutMs, options.tls);
 }
 
 /** A server that slow clients can't wear out: every stage of a connection has a time limit, and there is a last one. */
-export function createHttpServer(handle: RequestHandler, maxTimeoutMs: number): Server {
-  const server = createServer(
-    {
-      maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      connectionsCheckingInterval: 1_000,
-    },
-    handle,
-  );
+export function createHttpServer(
+  handle: RequestHandler,
+  maxTimeoutMs: number,
+  tls: TlsMaterial | null = null,
+): Server | SecureHttpServer {
+  const limits = {
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionsCheckingInterval: 1_000,
+  };
+  const server =
+    tls === null
+      ? createServer(limits, handle)
+      : createSecureServer({ ...limits, ...tls, handshakeTimeout: HEADERS_TIMEOUT_MS, minVersion: 'TLSv1.2' }, handle);
   server.timeout = maxTimeoutMs + IDLE_MARGIN_MS;
   server.maxConnections = MAX_CONNECTIONS;
   // A client that asks first must not be told to send what would be refused.
@@ -98,9 +116,21 @@ export function stopListening(server: Server): Promise<void> {
 }
 
 function health(request: IncomingMessage, response: ServerResponse): void {
-  if (request.method !== 'GET' && request.method !== 'HEAD')
-    return sendFault(request, response, new Fault('METHOD_NOT_ALLOWED', `/health takes GET, not ${request.method}`));
-  sendJson(response, 200, { status: 'healthy', timestamp: new Date().toISOString() }, { 'cache-control': 'no-store' });
+  if (!isRead(request)) return refuseWrite(request, response, '/health');
+  sendJson(response, 200, { status: 'healthy', timestamp: new Date().toISOString() }, NOT_STORED);
+}
+
+function ready(request: IncomingMessage, response: ServerResponse, isReady: boolean): void {
+  if (!isRead(request)) return refuseWrite(request, response, '/ready');
+  sendJson(response, isReady ? 200 : 503, { status: isReady ? 'ready' : 'not ready' }, NOT_STORED);
+}
+
+const NOT_STORED = { 'cache-control': 'no-store' } as const;
+
+const isRead = ({ method }: IncomingMessage): boolean => method === 'GET' || method === 'HEAD';
+
+function refuseWrite(request: IncomingMessage, response: ServerResponse, path: string): void {
+  sendFault(request, response, new Fault('METHOD_NOT_ALLOWED', `${path} takes GET, not ${request.method}`));
 }
 
 function pathOf(url: string): string {

@@ -1,5 +1,7 @@
 /** Which headers pass between a client and a function, either way. */
 
+import { isCorsHeader } from './cors.ts';
+
 /** Never given to a guest: they belong to the connection, to the operator, or would let a caller pass for a proxy. */
 const DROPPED_FROM_REQUEST: ReadonlySet<string> = new Set([
   'connection',
@@ -38,6 +40,8 @@ const DROPPED_FROM_RESPONSE: ReadonlySet<string> = new Set([
 
 export interface RequestPolicy {
   readonly passAuthorization: boolean;
+  /** The header by which Supabase's clients send a JWT; it may hold a token of ours. */
+  readonly passApikey: boolean;
   readonly trustForwarding: boolean;
 }
 
@@ -55,16 +59,32 @@ export function requestHeaders(raw: readonly string[], policy: RequestPolicy): s
 function isDroppedFromRequest(name: string, policy: RequestPolicy): boolean {
   if (DROPPED_FROM_REQUEST.has(name) || isOurs(name)) return true;
   if (name === 'authorization') return !policy.passAuthorization;
+  if (name === 'apikey') return !policy.passApikey;
   return !policy.trustForwarding && FORWARDING.has(name);
 }
 
+export interface ResponsePolicy {
+  /** On an operator's host name: no cookie of that origin. */
+  readonly dropCookies: boolean;
+  /** The gateway says it all. */
+  readonly dropCors: boolean;
+  /** Takes what must not be seen out of a value; null: there is nothing to take. */
+  readonly redact: ((value: string) => string) | null;
+}
+
 /** Adds to `target` what a function's response may carry. */
-export function addResponseHeaders(target: string[], headers: readonly string[], dropCookies: boolean): void {
+export function addResponseHeaders(target: string[], headers: readonly string[], policy: ResponsePolicy): void {
   for (let i = 0; i + 1 < headers.length; i += 2) {
     const name = (headers[i] as string).toLowerCase();
-    if (DROPPED_FROM_RESPONSE.has(name) || isOurs(name) || (dropCookies && isCookie(name))) continue;
-    target.push(headers[i] as string, headers[i + 1] as string);
+    if (isDroppedFromResponse(name, policy)) continue;
+    const value = headers[i + 1] as string;
+    target.push(headers[i] as string, policy.redact === null ? value : policy.redact(value));
   }
+}
+
+function isDroppedFromResponse(name: string, { dropCookies, dropCors }: ResponsePolicy): boolean {
+  if (DROPPED_FROM_RESPONSE.has(name) || isOurs(name)) return true;
+  return (dropCookies && isCookie(name)) || (dropCors && isCorsHeader(name));
 }
 
 /** The content-length that a function states for a streamed body; null where it states none that is a number. */

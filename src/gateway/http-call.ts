@@ -7,9 +7,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Fault } from '../core/faults.ts';
 import type { FunctionVersion } from '../core/function.ts';
 import type { Call, Cause, Exchange, ResponseSink } from '../core/invocation.ts';
-import { ANONYMOUS, type Principal } from '../core/principal.ts';
+import type { Principal } from '../core/principal.ts';
 import { problemOf } from '../core/problem.ts';
-import { addResponseHeaders, statedLength } from './headers.ts';
+import { addResponseHeaders, statedLength, type ResponsePolicy } from './headers.ts';
 
 /** Above this, copying a body costs more than a second write. */
 const SMALL_BODY_BYTES = 16 * 1024;
@@ -19,10 +19,28 @@ export interface HttpCallOwner {
   onDone(call: HttpCall, status: number, fault: Fault | null): void;
 }
 
+/** A request that was let in. */
+export interface Admitted {
+  readonly id: string;
+  readonly version: FunctionVersion;
+  readonly principal: Principal;
+  /** Absolute, as the function sees it. */
+  readonly url: string;
+  /** Those that the function may see. */
+  readonly headers: readonly string[];
+  readonly clientAddress: string;
+  /** The response is on an operator's host name: it gets no trust from that origin. */
+  readonly sandboxed: boolean;
+  /** What the gateway adds to every response, also to a fault: name, value, name, value … */
+  readonly added: readonly string[];
+  /** Which of the function's own response headers pass. */
+  readonly responsePolicy: ResponsePolicy;
+}
+
 export class HttpCall implements Call, ResponseSink {
   readonly id: string;
   readonly cause: Cause = 'http';
-  readonly principal: Principal = ANONYMOUS;
+  readonly principal: Principal;
   readonly method: string;
   readonly url: string;
   readonly headers: readonly string[];
@@ -35,35 +53,25 @@ export class HttpCall implements Call, ResponseSink {
   readonly #owner: HttpCallOwner;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
-  /** The response is on an operator's host name: it gets no trust from that origin. */
-  readonly #sandboxed: boolean;
+  readonly #admitted: Admitted;
   #exchange: Exchange | null = null;
   #streaming = false;
   /** Bytes that a streamed response still has to bring; null where it did not say. */
   #owed: number | null = null;
   #over = false;
 
-  constructor(
-    owner: HttpCallOwner,
-    id: string,
-    version: FunctionVersion,
-    request: IncomingMessage,
-    response: ServerResponse,
-    url: string,
-    headers: readonly string[],
-    clientAddress: string,
-    sandboxed: boolean,
-  ) {
+  constructor(owner: HttpCallOwner, request: IncomingMessage, response: ServerResponse, admitted: Admitted) {
     this.#owner = owner;
-    this.id = id;
-    this.version = version;
+    this.id = admitted.id;
+    this.version = admitted.version;
+    this.principal = admitted.principal;
     this.method = request.method as string;
-    this.url = url;
-    this.headers = headers;
-    this.clientAddress = clientAddress;
+    this.url = admitted.url;
+    this.headers = admitted.headers;
+    this.clientAddress = admitted.clientAddress;
     this.#request = request;
     this.#response = response;
-    this.#sandboxed = sandboxed;
+    this.#admitted = admitted;
     response.on('close', () => this.#clientClosed());
   }
 
@@ -116,22 +124,27 @@ export class HttpCall implements Call, ResponseSink {
     // What is on its way can't be taken back; a connection that breaks is the only honest end.
     if (this.#response.headersSent) return this.#abandon(fault);
     const { status, headers, body } = problemOf(fault);
+    const list = this.#ownHeaders();
+    for (const [name, value] of Object.entries(headers)) list.push(name, value);
+    list.push('content-length', String(Buffer.byteLength(body)));
     // A body that nobody reads any more must not be taken for the next request.
-    const unread = !this.#request.complete;
-    this.#response.writeHead(status, {
-      ...headers,
-      'cordon-invocation': this.id,
-      'content-length': Buffer.byteLength(body),
-      ...(unread ? { connection: 'close' } : {}),
-    });
+    if (!this.#request.complete) list.push('connection', 'close');
+    this.#response.writeHead(status, list);
     this.#response.end(body);
     this.#done(status, fault);
   }
 
   #headersFor(headers: readonly string[]): string[] {
-    const list = ['cordon-invocation', this.id];
-    if (this.#sandboxed) list.push('content-security-policy', 'sandbox');
-    addResponseHeaders(list, headers, this.#sandboxed);
+    const list = this.#ownHeaders();
+    addResponseHeaders(list, headers, this.#admitted.responsePolicy);
+    return list;
+  }
+
+  #ownHeaders(): string[] {
+    const { sandboxed, added } = this.#admitted;
+    const list = ['cordon-invocation', this.id, 'cordon-version', String(this.version.number)];
+    if (sandboxed) list.push('content-security-policy', 'sandbox');
+    if (added.length > 0) list.push(...added);
     return list;
   }
 

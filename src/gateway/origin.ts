@@ -1,7 +1,9 @@
 /** Origin: what a request's connection and Host header say about where it came from and what it may be given. */
 
 import type { IncomingMessage } from 'node:http';
-import type { BlockList } from 'node:net';
+import { isIP, type BlockList } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { DEFAULT_TENANT } from '../core/tenant.ts';
 
 export interface OriginOptions {
   /** Host names of the operator API, as a Host header writes them, without a port. */
@@ -12,7 +14,6 @@ export interface OriginOptions {
 }
 
 const HOST = /^(?:[a-z0-9_](?:[a-z0-9._-]{0,252})|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i;
-const DEFAULT_TENANT = 'default';
 const NO_HOST = 'localhost';
 
 export interface Site {
@@ -21,34 +22,48 @@ export interface Site {
   /** The operator API answers there. */
   readonly isOperator: boolean;
   readonly tenant: string;
+  /** Lower case, no port: what to look for among the functions' own domains. Null: the operator's name, or a tenant's. */
+  readonly domain: string | null;
 }
 
 export class Origins {
   readonly #options: OriginOptions;
   readonly #operatorHosts: ReadonlySet<string>;
   readonly #suffix: string | null;
+  readonly #hasProxies: boolean;
   #last: Site | null = null;
 
   constructor(options: OriginOptions) {
     this.#options = options;
     this.#operatorHosts = new Set(options.operatorHosts);
+    this.#hasProxies = options.trustedProxies.rules.length > 0;
     this.#suffix = options.domain === null ? null : `.${options.domain}`;
   }
 
-  /** What the Host header names; null where it is no host name. */
+  /**
+   * What the Host header names; null where it is no host name. X-Forwarded-Host counts for nothing, whoever sends it: most
+   * proxies pass a client's on, and it would choose the tenant, and whether the operator API answers.
+   */
   siteOf(request: IncomingMessage): Site | null {
     const host = request.headers.host ?? NO_HOST;
     // Requests that follow each other are for one host more often than not.
     if (host === this.#last?.host) return this.#last;
     if (!HOST.test(host)) return null;
     const name = withoutPort(host);
-    this.#last = { host, isOperator: this.#operatorHosts.has(name), tenant: this.#tenantOf(name) };
+    const isOperator = this.#operatorHosts.has(name);
+    const tenant = this.#tenantOf(name);
+    this.#last = {
+      host,
+      isOperator,
+      tenant: tenant ?? DEFAULT_TENANT,
+      domain: isOperator || tenant !== null ? null : name,
+    };
     return this.#last;
   }
 
   /** Whether the peer is a proxy whose forwarding headers are believed. */
   trusts(request: IncomingMessage): boolean {
-    if (this.#options.trustedProxies.rules.length === 0) return false;
+    if (!this.#hasProxies) return false;
     const { remoteAddress, remoteFamily } = request.socket;
     if (remoteAddress === undefined) return false;
     return this.#options.trustedProxies.check(
@@ -64,15 +79,29 @@ export class Origins {
     if (typeof forwarded !== 'string') return peer;
     for (const part of forwarded.split(',').reverse()) {
       const address = unmapped(part.trim());
-      if (!this.#options.trustedProxies.check(address, address.includes(':') ? 'ipv6' : 'ipv4')) return address;
+      const family = isIP(address);
+      if (family === 0) break;
+      if (!this.#options.trustedProxies.check(address, family === 6 ? 'ipv6' : 'ipv4')) return address;
     }
     return peer;
   }
 
-  #tenantOf(name: string): string {
-    if (this.#suffix === null || !name.endsWith(this.#suffix)) return DEFAULT_TENANT;
+  /** As the client sees it, who may be behind a proxy that speaks TLS for us. */
+  schemeOf(request: IncomingMessage, trusted: boolean): 'http' | 'https' {
+    if ((request.socket as Partial<TLSSocket>).encrypted === true) return 'https';
+    return trusted && request.headers['x-forwarded-proto'] === 'https' ? 'https' : 'http';
+  }
+
+  /** A host of the operator API, or one whose name says whose it is: lower case, no port. No function may have it as its own. */
+  isReserved(host: string): boolean {
+    return this.#operatorHosts.has(host) || host === this.#options.domain || this.#tenantOf(host) !== null;
+  }
+
+  /** Null: the name is none of a tenant. */
+  #tenantOf(name: string): string | null {
+    if (this.#suffix === null || !name.endsWith(this.#suffix)) return null;
     const tenant = name.slice(0, -this.#suffix.length);
-    return tenant === '' || tenant.includes('.') ? DEFAULT_TENANT : tenant;
+    return tenant === '' || tenant.includes('.') ? null : tenant;
   }
 }
 

@@ -19,9 +19,16 @@ export function sendJson(
   response.end(body);
 }
 
-export function sendFault(request: IncomingMessage, response: ServerResponse, fault: Fault): void {
+/** `added`: name, value, name, value … */
+export function sendFault(
+  request: IncomingMessage,
+  response: ServerResponse,
+  fault: Fault,
+  added: readonly string[] = [],
+): void {
   const { status, headers, body } = problemOf(fault);
-  response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body), ...closing(request) });
+  const own = { ...headers, 'content-length': Buffer.byteLength(body), ...closing(request) };
+  response.writeHead(status, [...Object.entries(own).flat(), ...added].map(String));
   response.end(body);
 }
 

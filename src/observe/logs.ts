@@ -2,7 +2,8 @@
  * Logs: what functions write to their consoles, on its way to a table, to stdout and to whoever follows.
  *
  * A function may write as fast as it likes and nothing here may grow with it: each function has an allowance, a ring
- * of bounded size, and lines of bounded length; batches are written behind its back.
+ * of bounded size, and lines of bounded length; batches are written behind its back. Secrets are taken out of each line
+ * before anything else sees it.
  */
 
 import type { FunctionVersion } from '../core/function.ts';
@@ -11,14 +12,15 @@ import type { LogLine, LogQuery } from '../core/log-line.ts';
 import { Allowance } from './allowance.ts';
 import type { AllowanceRate } from './allowance.ts';
 import type { Output } from './output.ts';
+import { NEEDLE_CHARS, redact } from './redaction.ts';
 import { Ring } from './ring.ts';
 
 /** The table behind it. */
 export interface LogStore {
-  appendLogs(lines: readonly LogLine[]): Promise<void>;
-  readLogs(query: LogQuery): Promise<LogLine[]>;
-  lastLogId(): Promise<number>;
-  pruneLogs(retention: { readonly beforeMs: number; readonly maxLines: number }): Promise<number>;
+  append(lines: readonly LogLine[]): Promise<void>;
+  read(query: LogQuery): Promise<LogLine[]>;
+  lastId(): Promise<number>;
+  prune(retention: { readonly beforeMs: number; readonly maxLines: number }): Promise<number>;
 }
 
 export interface LogsOptions {
@@ -59,7 +61,7 @@ const MAX_LINES_PER_FUNCTION = 50_000;
 const FOLLOW_LINES = 256;
 
 export async function createLogs(options: LogsOptions): Promise<Logs> {
-  const logs = new FunctionLogs(options, await options.store.lastLogId());
+  const logs = new FunctionLogs(options, await options.store.lastId());
   await logs.prune();
   return logs;
 }
@@ -95,19 +97,19 @@ class FunctionLogs implements Logs {
   write(version: FunctionVersion, invocation: string | null, entry: LogEntry): void {
     const key = streamKey(version);
     const stream = this.#stream(key);
-    const message = bounded(entry.message);
-    if (!stream.allowance.take(1 + message.length / 1024, performance.now())) {
+    const chars = Math.min(entry.message.length, MAX_MESSAGE_CHARS);
+    if (!stream.allowance.take(1 + chars / 1024, performance.now())) {
       stream.notice ??= setTimeout(() => this.#tellRefused(version, stream), NOTICE_MS).unref();
       return;
     }
-    this.#keep(version, stream, invocation, { ...entry, message });
+    this.#keep(version, stream, invocation, { ...entry, message: shown(version, entry.message) });
   }
 
   async read(query: LogQuery): Promise<LogLine[]> {
     const lines = this.#streams.get(streamKey(query))?.ring.read(query);
     if (lines) return lines;
     await this.flush();
-    return this.#store.readLogs(query);
+    return this.#store.read(query);
   }
 
   /**
@@ -160,7 +162,7 @@ class FunctionLogs implements Logs {
   async prune(): Promise<void> {
     const beforeMs = Date.now() - this.#options.retentionDays * 86_400_000;
     try {
-      await this.#store.pruneLogs({ beforeMs, maxLines: MAX_LINES_PER_FUNCTION });
+      await this.#store.prune({ beforeMs, maxLines: MAX_LINES_PER_FUNCTION });
     } catch (error) {
       this.#stdout.line(`[cordon] old lines of functions can't be removed: ${(error as Error).message}`);
     }
@@ -214,7 +216,7 @@ class FunctionLogs implements Logs {
     if (lines.length === 0) return;
     this.#waiting = [];
     try {
-      await this.#store.appendLogs(lines);
+      await this.#store.append(lines);
     } catch (error) {
       this.#stdout.line(`[cordon] ${lines.length} lines of functions can't be kept: ${(error as Error).message}`);
     }
@@ -241,8 +243,14 @@ class FunctionLogs implements Logs {
 const streamKey = ({ tenant, name, ephemeral }: { tenant: string; name: string; ephemeral?: boolean }): string =>
   ephemeral === true ? `${tenant}/` : `${tenant}/${name}`;
 
-/** A level and time from a guest are checked by the wire; the length is a matter of what this host keeps. */
-function bounded(message: string): string {
-  if (message.length <= MAX_MESSAGE_CHARS) return message;
-  return `${message.slice(0, MAX_MESSAGE_CHARS)}… (${message.length - MAX_MESSAGE_CHARS} more characters)`;
+/**
+ * A level and time from a guest are checked by the wire; the length is a matter of what this host keeps. No line leaves
+ * this file with a secret of its version, and none is cut before it was looked through: half a secret is not found.
+ */
+function shown(version: FunctionVersion, message: string): string {
+  if (message.length <= MAX_MESSAGE_CHARS) return redact(version, message);
+  const start = redact(version, message.slice(0, MAX_MESSAGE_CHARS + NEEDLE_CHARS));
+  // The last of them may be the beginning of a secret, and they move to the front when one before them is taken out.
+  const end = Math.min(MAX_MESSAGE_CHARS, start.length - NEEDLE_CHARS);
+  return `${start.slice(0, end)}… (${message.length - MAX_MESSAGE_CHARS} more characters)`;
 }

@@ -1,13 +1,30 @@
-/** Schema: the tables as kysely sees them. The migrations make them. */
+/** Schema: the tables as kysely sees them. The migrations make them. Times are Unix ms, flags 0 or 1, lists and objects JSON. */
+
+import type { Generated } from 'kysely';
 
 export interface FunctionsTable {
   tenant: string;
   name: string;
-  /** The last number given; stays behind when the function is deleted. */
+  /** UUID. Null: deleted; the row stays behind for its numbers. */
+  id: string | null;
+  /** The last number given. */
   last_number: number;
-  /** Null: deleted. */
+  /** Null: none of its versions is live. */
   live_number: number | null;
+  /** The one that was live before. */
+  previous_number: number | null;
+  active: number;
+  trigger_kind: string;
+  trigger_pattern: string | null;
+  public_domain: string | null;
+  public_domain_approved: number;
+  canary_number: number | null;
+  /** 0 to 1. */
+  canary_weight: number | null;
+  canary_started_ms: number | null;
+  revision: number;
   created_ms: number;
+  updated_ms: number;
 }
 
 export interface VersionsTable {
@@ -19,16 +36,21 @@ export interface VersionsTable {
   cordon: string;
   handler: string;
   handler_name: string;
-  /** JSON. */
   limits: string;
-  /** JSON. */
   env: string;
+  /** Null: all. */
+  env_grant: string | null;
   request_body: string;
-  /** 0 or 1. */
   pass_authorization: number;
+  verify_jwt: number;
+  cors: string | null;
+  egress: string;
   artifact_format: string;
-  /** 0 or 1. */
   artifact_interleaves: number;
+  code_bytes: number;
+  created_by: string;
+  /** An admin deployed it. */
+  reviewed: number;
   deployed_ms: number;
 }
 
@@ -52,11 +74,151 @@ export interface SourcesTable {
   content: Uint8Array;
 }
 
+export interface AliasesTable {
+  tenant: string;
+  name: string;
+  alias: string;
+  number: number;
+}
+
+export interface TenantsTable {
+  name: string;
+  quota_functions: number | null;
+  quota_concurrency: number | null;
+  suspended_ms: number | null;
+  created_ms: number;
+}
+
+/** All that stays of a tenant: were its numbers given again, what is left of a sandbox could pass for another's. */
+export interface ErasedTenantsTable {
+  name: string;
+  /** The largest that any of its functions had. */
+  last_number: number;
+}
+
+export interface DeploymentsTable {
+  id: string;
+  tenant: string;
+  function_name: string;
+  version: number | null;
+  status: string;
+  phase: string;
+  error: string | null;
+  log: string;
+  /** The process that runs it. */
+  node: number;
+  created_ms: number;
+  finished_ms: number | null;
+}
+
+export interface ServicesTable {
+  id: string;
+  tenant: string;
+  name: string;
+  function_name: string;
+  runtime: string;
+  handler: string;
+  public_domain: string | null;
+  memory_mb: number;
+  cpu_shares: number | null;
+  min_replicas: number;
+  max_replicas: number;
+  created_ms: number;
+  updated_ms: number;
+}
+
+export interface TokensTable {
+  id: string;
+  name: string;
+  /** Null: every tenant. */
+  tenant: string | null;
+  role: string;
+  /** SHA-256, in hex. */
+  hash: string;
+  created_ms: number;
+  expires_ms: number | null;
+  revoked_ms: number | null;
+  last_used_ms: number | null;
+}
+
+export interface VariablesTable {
+  tenant: string;
+  /** Empty: of all the tenant's functions. It is part of the key, where SQL has no null. */
+  function_name: string;
+  name: string;
+  is_secret: number;
+  hosts: string;
+  key_id: string | null;
+  value: Uint8Array;
+  updated_ms: number;
+}
+
+export interface DataKeysTable {
+  id: string;
+  master_key_id: string;
+  sealed: Uint8Array;
+  created_ms: number;
+  retired_ms: number | null;
+}
+
+export interface AuditTable {
+  id: Generated<number>;
+  time_ms: number;
+  actor: string;
+  action: string;
+  tenant: string | null;
+  target: string;
+  outcome: string;
+  details: string;
+}
+
+export interface IdempotencyTable {
+  tenant: string;
+  key: string;
+  fingerprint: string;
+  /** Null: it runs. */
+  status: number | null;
+  headers: string | null;
+  body: string | null;
+  /** The process that claimed it. */
+  node: number;
+  claimed_ms: number;
+}
+
+export interface ResultsTable {
+  id: string;
+  tenant: string;
+  function_name: string;
+  version: number;
+  status: string;
+  /** Null: there is no response. */
+  response_status: number | null;
+  response_headers: string | null;
+  response_body: Uint8Array | null;
+  fault_code: string | null;
+  fault_message: string | null;
+  /** The process that runs it. */
+  node: number;
+  created_ms: number;
+  finished_ms: number | null;
+}
+
 export interface MainSchema {
   functions: FunctionsTable;
   versions: VersionsTable;
   artifacts: ArtifactsTable;
   sources: SourcesTable;
+  aliases: AliasesTable;
+  tenants: TenantsTable;
+  erased_tenants: ErasedTenantsTable;
+  deployments: DeploymentsTable;
+  services: ServicesTable;
+  tokens: TokensTable;
+  variables: VariablesTable;
+  data_keys: DataKeysTable;
+  audit: AuditTable;
+  idempotency: IdempotencyTable;
+  results: ResultsTable;
 }
 
 export interface LogsTable {

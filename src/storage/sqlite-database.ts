@@ -1,20 +1,30 @@
 /** SQLite database: node:sqlite in the shape that kysely's SQLite dialect expects, which is better-sqlite3's. */
 
 import { closeSync, openSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, backup } from 'node:sqlite';
 import type { SQLInputValue, StatementSync } from 'node:sqlite';
 import { Kysely, SqliteAdapter, SqliteDialect } from 'kysely';
 import type { SqliteDatabase, SqliteStatement } from 'kysely';
 import { StartError } from '../core/start-error.ts';
+import { bindable } from './bindable.ts';
 
 /** `full`: a commit survives the loss of power. `normal`: it survives the death of the process. */
 export type Durability = 'full' | 'normal';
+
+export interface SqliteFile<Schema> {
+  readonly db: Kysely<Schema>;
+  /** A consistent copy at this path. Other threads copy, this one goes on; statements wait until it is done. */
+  copyTo(path: string): Promise<void>;
+}
+
+/** Pages between two moments in which the copying thread lets go of the database. */
+const BACKUP_PAGES = 1_000;
 
 /**
  * Opens a database file for this process alone, and makes it when it isn't there. Throws a {@link StartError} when
  * another process has it, or when it is no database.
  */
-export function openSqlite<Schema>(path: string, durability: Durability): Kysely<Schema> {
+export function openSqlite<Schema>(path: string, durability: Durability): SqliteFile<Schema> {
   // SQLite would make the file readable for everybody, and gives its journals the mode that the file has.
   closeSync(openSync(path, 'a', 0o600));
   const database = new DatabaseSync(path, { timeout: 0 });
@@ -24,7 +34,12 @@ export function openSqlite<Schema>(path: string, durability: Durability): Kysely
     database.close();
     throw new StartError(reason(error));
   }
-  return new Kysely<Schema>({ dialect: new NodeSqliteDialect({ database: adapt(database) }) });
+  const db = new Kysely<Schema>({ dialect: new NodeSqliteDialect({ database: adapt(database) }) });
+  return {
+    db,
+    // The connection is kept meanwhile: a transaction half-way would be copied half-way.
+    copyTo: (copy) => db.connection().execute(async () => void (await backup(database, copy, { rate: BACKUP_PAGES }))),
+  };
 }
 
 function configure(database: DatabaseSync, durability: Durability): void {
@@ -73,14 +88,16 @@ class Statement implements SqliteStatement {
   }
 
   all(parameters: readonly unknown[]): unknown[] {
-    return this.#statement.all(...(parameters as SQLInputValue[]));
+    return this.#statement.all(...bound(parameters));
   }
 
   run(parameters: readonly unknown[]): { changes: number | bigint; lastInsertRowid: number | bigint } {
-    return this.#statement.run(...(parameters as SQLInputValue[]));
+    return this.#statement.run(...bound(parameters));
   }
 
   iterate(parameters: readonly unknown[]): IterableIterator<unknown> {
-    return this.#statement.iterate(...(parameters as SQLInputValue[]));
+    return this.#statement.iterate(...bound(parameters));
   }
 }
+
+const bound = (parameters: readonly unknown[]): SQLInputValue[] => parameters.map(bindable) as SQLInputValue[];

@@ -5,43 +5,120 @@
  * file of their own that isn't, and their writing never waits for a deployment's.
  */
 
+import { randomInt } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Kysely } from 'kysely';
-import { LOG_MIGRATIONS, MAIN_MIGRATIONS, migrate } from './migrations.ts';
-import type { Migrations } from './migrations.ts';
+import { chmod, mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { StartError } from '../core/start-error.ts';
+import { MAX_NODE } from './database.ts';
+import type { Database } from './database.ts';
+import { LOG_STEPS, MAIN_STEPS, migrate } from './migrations/migrate.ts';
+import type { Steps } from './migrations/migrate.ts';
 import type { LogSchema, MainSchema } from './schema.ts';
 import { createSqlStorage } from './sql-storage.ts';
 import { openSqlite } from './sqlite-database.ts';
-import type { Durability } from './sqlite-database.ts';
-import { StartError } from '../core/start-error.ts';
-import type { Storage } from './storage.ts';
+import type { Durability, SqliteFile } from './sqlite-database.ts';
+import type { ChangeFeed, Storage } from './storage.ts';
+
+export const MAIN_FILE: string = 'cordon.db';
+const LOGS_FILE = 'logs.db';
 
 /** Throws a {@link StartError}. */
 export async function openSqliteStorage(dataDir: string): Promise<Storage> {
+  return createSqlStorage(await openSqliteDatabase(dataDir));
+}
+
+/** Brought up to date. Throws a {@link StartError}. */
+export async function openSqliteDatabase(dataDir: string): Promise<Database> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const main = await openMigrated<MainSchema>(join(dataDir, 'cordon.db'), 'full', MAIN_MIGRATIONS);
+  const main = await openMigrated<MainSchema>(join(dataDir, MAIN_FILE), 'full', MAIN_STEPS);
   try {
-    const logs = await openMigrated<LogSchema>(join(dataDir, 'logs.db'), 'normal', LOG_MIGRATIONS);
-    return createSqlStorage(main, logs);
+    return databaseOf(dataDir, main, await openMigrated<LogSchema>(join(dataDir, LOGS_FILE), 'normal', LOG_STEPS));
   } catch (error) {
-    await main.destroy();
+    await main.db.destroy();
     throw error;
   }
 }
 
-async function openMigrated<Schema>(
-  path: string,
-  durability: Durability,
-  migrations: Migrations,
-): Promise<Kysely<Schema>> {
-  let db: Kysely<Schema> | undefined;
+function databaseOf(dataDir: string, main: SqliteFile<MainSchema>, logs: SqliteFile<LogSchema>): Database {
+  const node = randomInt(1, MAX_NODE);
+  return {
+    engine: 'sqlite',
+    place: dataDir,
+    node,
+    main: main.db,
+    logs: logs.db,
+    changes: NO_CHANGES,
+    announce: () => Promise.resolve(),
+    liveNodes: () => Promise.resolve([node]),
+    backup: (directory) =>
+      copyInto(directory, [
+        [main, MAIN_FILE],
+        [logs, LOGS_FILE],
+      ]),
+    async close() {
+      await Promise.all([main.db.destroy(), logs.db.destroy()]);
+    },
+  };
+}
+
+/** There is no other node. */
+const NO_CHANGES: ChangeFeed = { subscribe: () => {}, staleMs: () => 0 };
+
+async function openMigrated<Schema>(path: string, durability: Durability, steps: Steps): Promise<SqliteFile<Schema>> {
+  let file: SqliteFile<Schema> | undefined;
   try {
-    db = openSqlite<Schema>(path, durability);
-    await migrate(db, migrations);
-    return db;
+    file = openSqlite<Schema>(path, durability);
+    await migrate(file.db, { engine: 'sqlite', steps });
+    return file;
   } catch (error) {
-    await db?.destroy();
+    await file?.db.destroy();
     throw new StartError(`${path} can't be opened: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+interface Copied {
+  copyTo(path: string): Promise<void>;
+}
+
+/** The folder has its name only when all of it is on the disk. */
+async function copyInto(directory: string, files: readonly (readonly [Copied, name: string])[]): Promise<void> {
+  const partial = `${directory}.partial`;
+  await refuseExisting(directory);
+  await mkdir(partial, { mode: 0o700 }).catch((error: Error) => {
+    throw new StartError(`${partial} can't be made: ${error.message}`, { cause: error });
+  });
+  try {
+    for (const [file, name] of files) {
+      const path = join(partial, name);
+      // Made here, so that nobody else can read it while it grows.
+      await (await open(path, 'wx', 0o600)).close();
+      await file.copyTo(path);
+      await chmod(path, 0o600);
+      await sync(path);
+    }
+    await sync(partial);
+    await refuseExisting(directory);
+    await rename(partial, directory);
+    await sync(dirname(directory));
+  } catch (error) {
+    await rm(partial, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function refuseExisting(directory: string): Promise<void> {
+  const found = await open(directory, 'r').catch(() => null);
+  if (found === null) return;
+  await found.close();
+  throw new StartError(`${directory} is there already: name a folder that is not there yet`);
+}
+
+async function sync(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }

@@ -3,11 +3,14 @@
 import { createHash } from 'node:crypto';
 import type { Execution, ExecutionOutcome, ExecutionRequest, ExecutionResult, Executions } from '../core/execution.ts';
 import { Fault, toFault } from '../core/faults.ts';
+import { DEFAULT_EGRESS } from '../core/egress.ts';
 import { requireName, type Artifact, type FunctionVersion, type HandlerKind } from '../core/function.ts';
-import type { Call, Exchange, Invoker, LogEntry, ResponseSink } from '../core/invocation.ts';
+import type { Call, Invoker } from '../core/invocation.ts';
 import { DEFAULT_LIMITS, EXECUTE_BOUNDS, requireWithin } from '../core/limits.ts';
 import { isPrivileged, type Principal } from '../core/principal.ts';
+import { DEFAULT_TENANT } from '../core/tenant.ts';
 import type { TierName } from '../core/tier.ts';
+import { Collector, type Collecting } from './collector.ts';
 
 export interface ExecutionsOptions {
   readonly invoker: Invoker;
@@ -22,7 +25,6 @@ export interface ExecutionsOptions {
 
 /** Whose code it is when nobody says who they are. */
 const ANONYMOUS_TENANT = 'anonymous';
-const DEFAULT_TENANT = 'default';
 const LOG_BYTES = 256 * 1024;
 
 export function createExecutions(options: ExecutionsOptions): Executions {
@@ -36,18 +38,14 @@ export function createExecutions(options: ExecutionsOptions): Executions {
   };
 }
 
-class Run implements Execution, ResponseSink {
+class Run implements Execution, Collecting {
   readonly id: string;
   readonly outcome: Promise<ExecutionOutcome>;
   readonly #options: ExecutionsOptions;
   readonly #version: FunctionVersion;
   readonly #call: Call;
   readonly #startedMs = performance.now();
-  readonly #logs: string[] = [];
-  #chunks: Uint8Array[] = [];
-  #bytes = 0;
-  #logUnits = 0;
-  #exchange: Exchange | null = null;
+  #collector: Collector;
   #built = false;
   #cancelled = false;
   #resolve: (outcome: ExecutionOutcome) => void = () => undefined;
@@ -57,76 +55,50 @@ class Run implements Execution, ResponseSink {
     this.#options = options;
     this.#version = version;
     this.#call = call;
+    this.#collector = new Collector(version.limits, this);
     this.outcome = new Promise((resolve) => {
       this.#resolve = resolve;
     });
   }
 
   start(): void {
-    this.#options.invoker.invoke(this.#version, this.#call, this);
+    this.#options.invoker.invoke(this.#version, this.#call, this.#collector);
   }
 
   cancel(): void {
     this.#cancelled = true;
-    this.#exchange?.cancel();
+    this.#collector.cancel();
   }
 
-  attach(exchange: Exchange): void {
-    this.#exchange = exchange;
-    if (this.#cancelled) exchange.cancel();
-  }
-
-  complete(_status: number, _headers: readonly string[], body: Uint8Array): void {
+  onResponse(_status: number, _headers: readonly string[], body: Uint8Array): void {
     try {
       const result = JSON.parse(
         Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'),
       ) as ExecutionResult;
       this.#resolve({ ok: true, result, durationMs: this.#durationMs() });
     } catch {
-      this.fail(new Fault('BAD_RESPONSE', 'The result is not JSON'));
+      this.#failed(new Fault('BAD_RESPONSE', 'The result is not JSON'));
     }
-  }
-
-  head(): void {
-    this.#chunks = [];
-  }
-
-  /** The far side keeps to the limits by itself, unless it was taken over. */
-  data(chunk: Uint8Array): boolean {
-    this.#bytes += chunk.length;
-    if (this.#bytes <= this.#version.limits.responseBytes) {
-      this.#chunks.push(chunk);
-      return true;
-    }
-    this.#exchange?.cancel();
-    this.#failed(new Fault('RESPONSE_TOO_LARGE', 'The result is too large'));
-    return true;
-  }
-
-  end(): void {
-    this.complete(200, [], Buffer.concat(this.#chunks));
   }
 
   /** What the engine could not parse may be TypeScript, which takes a build; the builder also says better what is wrong. */
-  fail(fault: Fault): void {
-    if (fault.code !== 'COMPILE_FAILED' || this.#built || this.#cancelled) return this.#failed(fault);
+  onFault(fault: Fault): void {
+    if (fault.code !== 'COMPILE_FAILED' || this.#built) return this.#failed(fault);
     this.#built = true;
     const code = Buffer.from(this.#version.artifact.code).toString('utf8');
     this.#options.build(code, kindOf(code), this.#version.tenant).then(
       (artifact) => {
-        if (!this.#cancelled) this.#options.invoker.invoke({ ...this.#version, artifact }, this.#call, this);
+        if (this.#cancelled) return;
+        this.#collector = new Collector(this.#version.limits, this);
+        this.#options.invoker.invoke({ ...this.#version, artifact }, this.#call, this.#collector);
       },
       (error: unknown) => this.#failed(toFault(error)),
     );
   }
 
-  log(entry: LogEntry): void {
-    this.#logUnits += entry.message.length;
-    if (this.#logUnits <= this.#version.limits.logBytes) this.#logs.push(entry.message);
-  }
-
   #failed(fault: Fault): void {
-    this.#resolve({ ok: false, fault, logs: this.#logs, durationMs: this.#durationMs() });
+    const logs = this.#collector.logs.map(({ message }) => message);
+    this.#resolve({ ok: false, fault, logs, durationMs: this.#durationMs() });
   }
 
   #durationMs(): number {
@@ -170,17 +142,25 @@ function versionOf(request: ExecutionRequest, principal: Principal, options: Exe
       concurrency: 1,
     },
     env: request.envVars ?? {},
+    secrets: [],
+    boundSecrets: [],
     requestBody: 'buffer',
     passAuthorization: true,
+    verifyJwt: false,
+    cors: null,
+    egress: DEFAULT_EGRESS,
     ephemeral: true,
     artifact: { format: 'source', code, cache: null, interleaves: false },
   };
 }
 
-function tenantOf(request: ExecutionRequest, principal: Principal): string {
-  if (request.tenant === undefined) return isPrivileged(principal) ? DEFAULT_TENANT : ANONYMOUS_TENANT;
+/** The tenant that is named, else the principal's own; another tenant's is not there for whoever is bound to one. */
+function tenantOf({ tenant }: ExecutionRequest, principal: Principal): string {
+  if (tenant === undefined) return principal.tenant ?? (isPrivileged(principal) ? DEFAULT_TENANT : ANONYMOUS_TENANT);
   if (!isPrivileged(principal)) throw new Fault('UNAUTHORIZED', 'Naming a tenant needs a token');
-  return requireName('tenant', request.tenant);
+  if (principal.tenant !== null && principal.tenant !== tenant)
+    throw new Fault('NOT_FOUND', `There is no tenant ${JSON.stringify(tenant.slice(0, 80))}`);
+  return requireName('tenant', tenant);
 }
 
 function callOf(id: string, { request = {} }: ExecutionRequest, principal: Principal, clientAddress: string): Call {

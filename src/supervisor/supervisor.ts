@@ -32,7 +32,7 @@ export interface SupervisorOptions {
   /** What all executors may use together. */
   readonly hostMemoryMb: number;
   /** Calls of one tenant, running and waiting. */
-  readonly tenantConcurrency: number;
+  tenantConcurrency(tenant: string): number;
   /** What happened to an executor, for the operator. */
   report(line: string): void;
 }
@@ -54,7 +54,7 @@ export class Supervisor implements CordonOwner {
     this.options = options;
     for (const tier of options.tiers)
       this.#pools.set(tier.name, new ExecutorPool(tier, options.poolSize, options.report));
-    this.#tenants = new TenantLoads(options.tenantConcurrency);
+    this.#tenants = new TenantLoads((tenant) => options.tenantConcurrency(tenant));
     this.#watch = startWatch(this);
   }
 
@@ -74,7 +74,7 @@ export class Supervisor implements CordonOwner {
       return sink.fail(
         new Fault(
           'THROTTLED',
-          `More than ${this.options.tenantConcurrency} requests of this tenant are running or waiting`,
+          `More than ${this.options.tenantConcurrency(version.tenant)} requests of this tenant are running or waiting`,
           { retryAfterSeconds: 1 },
         ),
       );

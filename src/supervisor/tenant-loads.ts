@@ -9,17 +9,17 @@ export interface TenantLoad {
 const MAX_IDLE = 10_000;
 
 export class TenantLoads {
-  readonly #limit: number;
+  readonly #limitOf: (tenant: string) => number;
   readonly #loads = new Map<string, TenantLoad>();
 
-  constructor(limit: number) {
-    this.#limit = limit;
+  constructor(limitOf: (tenant: string) => number) {
+    this.#limitOf = limitOf;
   }
 
   /** Counts one more call; null where the tenant has all it may have. Whoever ends the call calls {@link leave}. */
   enter(tenant: string): TenantLoad | null {
     const load = this.#loads.get(tenant) ?? this.#add(tenant);
-    if (load.calls >= this.#limit) return null;
+    if (load.calls >= this.#limitOf(tenant)) return null;
     load.calls++;
     return load;
   }

@@ -1,11 +1,12 @@
 /** WalledExecutor: a child process of ours behind an OS wall, and the session on its channel. */
 
 import { readFileSync } from 'node:fs';
+import type { Capabilities } from '../core/capability.ts';
 import { Fault } from '../core/faults.ts';
 import type { FunctionVersion } from '../core/function.ts';
 import type { Executor, ExecutorEvents, ExecutorUsage, Sandbox, SandboxEvents } from '../core/tier.ts';
 import type { Wall, WalledCommand, WalledProcess } from '../walls/wall.ts';
-import { HostSession } from '../wire/session.ts';
+import { HostSession, type SessionEvents } from '../wire/session.ts';
 
 const READY_DEADLINE_MS = 10_000;
 /** What an executor writes outside of its channel is kept for the reason of its death, no more. */
@@ -14,9 +15,14 @@ const PAGE_BYTES = 4096;
 
 let counter = 0;
 
-export async function startExecutor(wall: Wall, command: WalledCommand): Promise<Executor> {
+/** `capabilities` serves what its calls ask for; without it they are refused. */
+export async function startExecutor(
+  wall: Wall,
+  command: WalledCommand,
+  capabilities: Capabilities | null,
+): Promise<Executor> {
   const process = await wall.start(command);
-  const executor = new WalledExecutor(process);
+  const executor = new WalledExecutor(process, capabilities);
   await executor.ready();
   return executor;
 }
@@ -32,12 +38,12 @@ class WalledExecutor implements Executor {
   #output = '';
   #exited = false;
 
-  constructor(process: WalledProcess) {
+  constructor(process: WalledProcess, capabilities: Capabilities | null) {
     this.#process = process;
     this.#ready = new Promise((resolve) => {
       this.#becameReady = resolve;
     });
-    this.#session = new HostSession(process.channel, {
+    const events: SessionEvents = {
       onReady: () => this.#becameReady(),
       onBroken: (reason, culprit) => {
         if (this.#events === null) void this.kill(reason);
@@ -46,7 +52,8 @@ class WalledExecutor implements Executor {
       onOverrun: (version) => this.#events?.onOverrun(version),
       onLog: (version, invocation, entry) => this.#events?.onLog(version, invocation, entry),
       onClosed: () => void this.kill('its channel closed'),
-    });
+    };
+    this.#session = new HostSession(process.channel, events, capabilities);
     for (const stream of [process.stdout, process.stderr]) stream.on('data', (chunk: Buffer) => this.#keep(chunk));
     void process.exited.then(({ code, signal }) => this.#onExited(code, signal));
   }

@@ -3,10 +3,13 @@
  * sink of the caller. The outcome reaches the sink exactly once, whatever the guest sends.
  */
 
+import type { Capabilities } from '../core/capability.ts';
 import { Fault } from '../core/faults.ts';
 import type { Call, Exchange, LogEntry, ResponseSink } from '../core/invocation.ts';
-import { chunksOf, type Connection } from './connection.ts';
-import { FrameType, WINDOW_BYTES } from './frames.ts';
+import { HostAsks } from './asks.ts';
+import { BodyReceiver, BodySender, type BodyFrames } from './body.ts';
+import type { Connection } from './connection.ts';
+import { FrameType } from './frames.ts';
 import { metaBody, parseMeta, ProtocolError, readCredit } from './meta.ts';
 import type { HostSandbox } from './session.ts';
 import { readFault, readHead } from './verdicts.ts';
@@ -14,10 +17,7 @@ import { readFault, readHead } from './verdicts.ts';
 /** `open`: nothing came yet. `streaming`: the head came. `done`: the sink has its outcome; only SETTLED may follow. */
 type State = 'open' | 'streaming' | 'done';
 
-/** Consumed bytes are acknowledged in lots, not chunk by chunk. */
-const CREDIT_LOT_BYTES = WINDOW_BYTES / 4;
-
-export class HostCall implements Exchange {
+export class HostCall implements Exchange, BodyFrames {
   readonly running: boolean = true;
   readonly #connection: Connection;
   readonly id: number;
@@ -31,15 +31,14 @@ export class HostCall implements Exchange {
   fault: Fault | null = null;
   /** The sink of a call that never began, for the next attempt. */
   orphan: ResponseSink | null = null;
-  /** What the guest may still send before it is given more. */
-  #receiveWindow: number = WINDOW_BYTES;
-  #unacknowledged = 0;
-  #paused = false;
-  /** What we may still send. */
-  #sendWindow: number = WINDOW_BYTES;
-  #waiting: Uint8Array[] = [];
-  #bodyEnded = false;
-  #onDrain: (() => void) | null = null;
+  /** Of a streamed request body, once there is some of it. */
+  #sender: BodySender | null = null;
+  /** Of a streamed answer, from its head to its end. */
+  #receiver: BodyReceiver | null = null;
+  /** What it asks of the host, once it has asked. */
+  #asks: HostAsks | null = null;
+  /** Nobody waits for its outcome any more, so it may ask for nothing more. */
+  #abandoned = false;
 
   constructor(
     connection: Connection,
@@ -59,28 +58,49 @@ export class HostCall implements Exchange {
 
   write(chunk: Uint8Array, onDrain: () => void): boolean {
     if (this.#sink === null) return true;
-    for (const piece of chunksOf(chunk)) this.#waiting.push(piece);
-    this.#pump();
-    if (this.#waiting.length === 0) return true;
-    this.#onDrain = onDrain;
-    return false;
+    return (this.#sender ??= new BodySender(this)).write(chunk, onDrain);
   }
 
   endBody(): void {
-    this.#bodyEnded = true;
-    this.#pump();
+    if (this.#sink !== null) (this.#sender ??= new BodySender(this)).end();
   }
 
   resume(): void {
-    this.#paused = false;
-    this.#acknowledge();
+    this.#receiver?.resume();
   }
 
   cancel(): void {
     if (this.#sink === null) return;
     this.#sink = null;
     this.#connection.send(FrameType.CANCEL, this.id);
-    this.#releaseWriter();
+    this.#sender?.stop();
+    this.#receiver?.resume();
+    this.#abandon();
+  }
+
+  /** For its {@link BodySender} only. */
+  sendData(piece: Uint8Array): void {
+    this.#connection.sendBytes(FrameType.DATA, this.id, piece);
+  }
+
+  /** For its {@link BodySender} only. */
+  sendEnd(): void {
+    this.#connection.send(FrameType.END, this.id);
+  }
+
+  /** Takes one frame of what this call asks for. Nothing in it says on whose behalf: that is known here. */
+  ask(type: number, payload: Buffer, capabilities: Capabilities | null): void {
+    if (this.#asks === null) {
+      const caller = { version: this.sandbox.version, call: this.call };
+      this.#asks = new HostAsks(this.#connection, this.id, caller, capabilities);
+      if (this.#abandoned) this.#asks.close();
+    }
+    this.#asks.receive(type, payload);
+  }
+
+  /** Its slot is free: nothing of it is left, and what it asked for is cancelled. */
+  ended(): void {
+    this.#asks?.close();
   }
 
   /** It was never sent: nobody is there to read it. */
@@ -92,6 +112,7 @@ export class HostCall implements Exchange {
   lost(cause: Fault): void {
     this.deadlineMs = Infinity;
     this.#fail(cause);
+    this.#abandon();
   }
 
   log(entry: LogEntry): void {
@@ -107,12 +128,13 @@ export class HostCall implements Exchange {
         this.#expect('open', 'HEAD');
         const [status, headers] = readHead(parseMeta(payload));
         this.#state = 'streaming';
+        this.#receiver = new BodyReceiver((bytes) => this.#connection.sendNumber(FrameType.CREDIT, this.id, bytes));
         this.#sink?.head(status, headers);
         return false;
       }
       case FrameType.DATA:
         this.#expect('streaming', 'DATA');
-        this.#data(payload);
+        this.#data(this.#receiver as BodyReceiver, payload);
         return false;
       case FrameType.END:
         this.#expect('streaming', 'END');
@@ -129,8 +151,7 @@ export class HostCall implements Exchange {
         this.#notBegun();
         return true;
       case FrameType.CREDIT:
-        this.#sendWindow = Math.min(this.#sendWindow + readCredit(payload), WINDOW_BYTES);
-        this.#pump();
+        this.#credit(readCredit(payload));
         return false;
       default:
         return this.#settled();
@@ -151,6 +172,7 @@ export class HostCall implements Exchange {
 
   /** Keeps the sink for whoever takes the call over; a body that was streamed can't be sent again. */
   #notBegun(): void {
+    if (this.#asks !== null) throw new ProtocolError('NOT_BEGUN of a call that has asked');
     if (this.call.body !== 'stream') this.orphan = this.#finish();
     else this.#fail(new Fault('SANDBOX_RECYCLED', 'The sandbox was recycled before this request began'));
   }
@@ -165,47 +187,25 @@ export class HostCall implements Exchange {
     const sink = this.#state === 'done' ? null : this.#sink;
     this.#state = 'done';
     this.#sink = null;
-    this.#releaseWriter();
+    this.#sender?.stop();
+    this.#receiver = null;
     return sink;
   }
 
-  /** Nobody takes the rest of the body: who was held back may go on, and throw it away. */
-  #releaseWriter(): void {
-    this.#waiting = [];
-    const onDrain = this.#onDrain;
-    this.#onDrain = null;
-    onDrain?.();
+  #abandon(): void {
+    this.#abandoned = true;
+    this.#asks?.close();
   }
 
-  #data(payload: Buffer): void {
-    this.#receiveWindow -= payload.length;
-    if (this.#receiveWindow < 0) throw new ProtocolError('more DATA than the window allows');
-    this.#unacknowledged += payload.length;
-    if (this.#sink !== null && !this.#sink.data(payload)) this.#paused = true;
-    this.#acknowledge();
+  /** A body that came whole, or has not begun, needs no more. */
+  #credit(bytes: number): void {
+    this.#sender?.credit(bytes);
   }
 
-  #acknowledge(): void {
-    if (this.#paused || this.#unacknowledged < CREDIT_LOT_BYTES || this.#state !== 'streaming') return;
-    this.#connection.sendCredit(FrameType.CREDIT, this.id, this.#unacknowledged);
-    this.#receiveWindow += this.#unacknowledged;
-    this.#unacknowledged = 0;
-  }
-
-  #pump(): void {
-    let piece = this.#waiting[0];
-    while (piece !== undefined && piece.length <= this.#sendWindow) {
-      this.#sendWindow -= piece.length;
-      this.#connection.sendBytes(FrameType.DATA, this.id, piece);
-      this.#waiting.shift();
-      piece = this.#waiting[0];
-    }
-    if (piece !== undefined || this.#sink === null) return;
-    if (this.#bodyEnded) this.#connection.send(FrameType.END, this.id);
-    this.#bodyEnded = false;
-    const onDrain = this.#onDrain;
-    this.#onDrain = null;
-    onDrain?.();
+  #data(receiver: BodyReceiver, payload: Buffer): void {
+    receiver.count(payload.length);
+    if (this.#sink !== null && !this.#sink.data(payload)) receiver.hold();
+    receiver.consumed();
   }
 
   #expect(state: State, frame: string): void {

@@ -25,8 +25,11 @@ const MAX_BYTES_PER_UNIT = 3;
 /** The sending half. */
 export interface FrameSender {
   send(type: FrameType, stream: number): void;
-  sendCredit(type: FrameType, stream: number, bytes: number): void;
+  sendNumber(type: FrameType, stream: number, number: number): void;
+  sendNumbers(type: FrameType, stream: number, first: number, second: number): void;
   sendBytes(type: FrameType, stream: number, body: Uint8Array): void;
+  /** Bytes after a number. */
+  sendPart(type: FrameType, stream: number, number: number, body: Uint8Array): void;
   sendMeta(type: FrameType, stream: number, meta: string, body: Uint8Array | string | null): void;
 }
 
@@ -64,13 +67,25 @@ export class Connection implements FrameSender {
     this.#header(type, stream, 0);
   }
 
-  sendCredit(type: FrameType, stream: number, bytes: number): void {
+  sendNumber(type: FrameType, stream: number, number: number): void {
     this.#header(type, stream, 4);
-    this.#batchLength = this.#batch.writeUInt32LE(bytes, this.#batchLength);
+    this.#batchLength = this.#batch.writeUInt32LE(number, this.#batchLength);
+  }
+
+  sendNumbers(type: FrameType, stream: number, first: number, second: number): void {
+    this.#header(type, stream, 8);
+    this.#batchLength = this.#batch.writeUInt32LE(first, this.#batchLength);
+    this.#batchLength = this.#batch.writeUInt32LE(second, this.#batchLength);
   }
 
   sendBytes(type: FrameType, stream: number, body: Uint8Array): void {
     this.#header(type, stream, body.length);
+    this.#append(body);
+  }
+
+  sendPart(type: FrameType, stream: number, number: number, body: Uint8Array): void {
+    this.#header(type, stream, 4 + body.length);
+    this.#batchLength = this.#batch.writeUInt32LE(number, this.#batchLength);
     this.#append(body);
   }
 
@@ -114,8 +129,9 @@ export class Connection implements FrameSender {
     this.#close(null);
   }
 
+  /** With room behind it for the two numbers that a payload may begin with. */
   #header(type: FrameType, stream: number, payloadBytes: number): void {
-    this.#reserve(HEADER_BYTES + 4);
+    this.#reserve(HEADER_BYTES + 8);
     const at = this.#batchLength;
     this.#batch.writeUInt32LE(HEADER_BYTES - 4 + payloadBytes, at);
     this.#batch[at + 4] = type;

@@ -7,6 +7,9 @@
  *
  *   u32 metaLength | meta, JSON in UTF-8 | body
  *
+ * A call may *ask* the host for capabilities, several at a time. The frames of one ask name the call in their header and
+ * the ask, by a number that the guest counts up within that call, first in their payload.
+ *
  * JSON with the body left raw was the fastest of the encodings measured, and the meta can be passed on verbatim.
  */
 
@@ -47,6 +50,19 @@ export const FrameType = {
   GONE: 24,
   PONG: 25,
   BROKEN: 26,
+  // Guest to host, of one ask: it begins, the chunks of its body, the end of that, nobody wants the answer any more, and
+  // the right to send more of the answer.
+  ASK: 32,
+  ASK_DATA: 33,
+  ASK_END: 34,
+  ASK_CANCEL: 35,
+  ASK_CREDIT: 36,
+  // Host to guest, of one ask: its answer, or why there is none, and the right to send more of the body.
+  ANSWER_HEAD: 40,
+  ANSWER_DATA: 41,
+  ANSWER_END: 42,
+  ANSWER_FAIL: 43,
+  ANSWER_CREDIT: 44,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 
@@ -81,7 +97,11 @@ export type CallMeta = readonly [
   clientAddress: string,
   invocationId: string,
   query: unknown,
+  principal: PrincipalMeta | null,
 ];
+
+/** Who calls, for the function to see; null for anonymous. */
+export type PrincipalMeta = readonly [id: string | null, email: string | null, roles: readonly string[], role: string];
 
 /** REPLY and HEAD. `settled` (REPLY only): nothing of the invocation is left running. */
 export type HeadMeta = readonly [status: number, headers: readonly string[], settled: 0 | 1];
@@ -89,3 +109,18 @@ export type HeadMeta = readonly [status: number, headers: readonly string[], set
 export type FaultMeta = readonly [code: string, message: string, stack: string | null];
 
 export type LogMeta = readonly [level: string, message: string];
+
+/**
+ * ASK. `bodyKind`: none, the frame's body, or ASK_DATA frames to come. A number stands where a frame has no meta: ASK_DATA
+ * and ANSWER_DATA are a u32 and raw bytes, ASK_END, ASK_CANCEL and ANSWER_END a u32, ASK_CREDIT and ANSWER_CREDIT two.
+ */
+export type AskMeta = readonly [number: number, kind: string, bodyKind: 0 | 1 | 2, meta: unknown];
+
+export type AnswerHeadMeta = readonly [number: number, meta: unknown];
+
+export type AnswerFailMeta = readonly [
+  number: number,
+  code: string,
+  message: string,
+  details: Readonly<Record<string, string | number | null>>,
+];

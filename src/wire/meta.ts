@@ -41,3 +41,12 @@ export function readCredit(payload: Buffer): number {
   if (payload.length !== 4) throw new ProtocolError('a credit that is not four bytes');
   return payload.readUInt32LE(0);
 }
+
+/** The number of the ask that a frame belongs to, where no meta says it. */
+export function askNumber(payload: Buffer): number {
+  if (payload.length < 4) throw new ProtocolError('a frame of an ask without its number');
+  return payload.readUInt32LE(0);
+}
+
+/** What follows that number. */
+export const askBody = (payload: Buffer): Buffer => payload.subarray(4);

@@ -7,13 +7,15 @@
  */
 
 import type { Socket } from 'node:net';
+import type { Capabilities } from '../core/capability.ts';
 import { Fault } from '../core/faults.ts';
 import type { FunctionVersion } from '../core/function.ts';
 import type { Call, LogEntry, ResponseSink } from '../core/invocation.ts';
+import type { Principal } from '../core/principal.ts';
 import type { Sandbox, SandboxEvents } from '../core/tier.ts';
 import { Connection } from './connection.ts';
 import { HostCall } from './call.ts';
-import { FrameType, MAX_FRAME_TO_HOST, type CallMeta, type OpenMeta } from './frames.ts';
+import { FrameType, MAX_FRAME_TO_HOST, type CallMeta, type OpenMeta, type PrincipalMeta } from './frames.ts';
 import { parseMeta, ProtocolError } from './meta.ts';
 import { readFault, readLog } from './verdicts.ts';
 
@@ -39,6 +41,7 @@ const LOG_BYTES_A_SECOND = 16 * 1024 * 1024;
 export class HostSession {
   readonly #connection: Connection;
   readonly #events: SessionEvents;
+  readonly #capabilities: Capabilities | null;
   readonly #sandboxes = new Map<number, HostSandbox>();
   readonly #calls = new Map<number, HostCall>();
   #nextSandbox = 1;
@@ -49,8 +52,10 @@ export class HostSession {
   #broken = false;
   #ended = false;
 
-  constructor(socket: Socket, events: SessionEvents) {
+  /** `capabilities` serves what calls ask for; without it they are refused. */
+  constructor(socket: Socket, events: SessionEvents, capabilities: Capabilities | null) {
     this.#events = events;
+    this.#capabilities = capabilities;
     this.#connection = new Connection(socket, {
       maxFrameBytes: MAX_FRAME_TO_HOST,
       onFrame: (type, stream, payload) => this.#receive(type, stream, payload),
@@ -131,6 +136,7 @@ export class HostSession {
       call.clientAddress,
       call.id,
       call.query ?? null,
+      principalMeta(call.principal),
     ];
     this.#connection.sendMeta(FrameType.CALL, id, JSON.stringify(meta), body);
     return hostCall;
@@ -176,6 +182,15 @@ export class HostSession {
       case FrameType.NOT_BEGUN: {
         const call = this.#calls.get(stream);
         if (call !== undefined) return this.#deliver(call, type, payload);
+        return requireMade(type, 'call', stream, this.#nextCall);
+      }
+      case FrameType.ASK:
+      case FrameType.ASK_DATA:
+      case FrameType.ASK_END:
+      case FrameType.ASK_CANCEL:
+      case FrameType.ASK_CREDIT: {
+        const call = this.#calls.get(stream);
+        if (call !== undefined) return call.ask(type, payload, this.#capabilities);
         return requireMade(type, 'call', stream, this.#nextCall);
       }
       case FrameType.LOG:
@@ -268,6 +283,10 @@ export class HostSession {
   }
 }
 
+/** Nobody in particular is nothing to send. */
+const principalMeta = ({ role, id, email, roles }: Principal): PrincipalMeta | null =>
+  role === 'anonymous' ? null : [id, email, roles, role];
+
 /** A sandbox or call that has ended may still have had frames under way; what was never made can't. */
 function requireMade(type: number, kind: 'call' | 'sandbox', id: number, next: number): void {
   if (id === 0 || id >= next) throw new ProtocolError(`frame ${type} for ${kind} ${id}, which was never made`);
@@ -302,6 +321,7 @@ export class HostSandbox implements Sandbox {
   /** For {@link HostSession} only. */
   settled(call: HostCall): void {
     this.inFlight--;
+    call.ended();
     if (this.inFlight === 0) this.idleSinceMs = performance.now();
     this.#events.onSettled(call.fault);
     if (call.orphan !== null) this.#events.onNotBegun(call.call, call.orphan);

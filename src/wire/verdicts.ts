@@ -39,6 +39,27 @@ export function readLog(meta: unknown): LogEntry {
   return { level: level as LogLevel, message: message.slice(0, MAX_TEXT), timeMs: Date.now() };
 }
 
+/** What a guest asks for, in its form; what `meta` says is for the capability to judge. */
+export interface ReadAsk {
+  readonly number: number;
+  readonly kind: string;
+  readonly bodyKind: 0 | 1 | 2;
+  readonly meta: unknown;
+}
+
+const MAX_KIND = 64;
+const MAX_NUMBER = 0xffff_ffff;
+
+export function readAsk(parsed: unknown): ReadAsk {
+  if (!Array.isArray(parsed)) throw new ProtocolError('an ask that is not a list');
+  const [number, kind, bodyKind, meta] = parsed as unknown[];
+  if (typeof number !== 'number' || !Number.isInteger(number) || number < 1 || number > MAX_NUMBER)
+    throw new ProtocolError('an ask without a number');
+  if (typeof kind !== 'string' || kind.length > MAX_KIND) throw new ProtocolError('an ask of no kind');
+  if (bodyKind !== 0 && bodyKind !== 1 && bodyKind !== 2) throw new ProtocolError('an ask with an unknown kind of body');
+  return { number, kind, bodyKind, meta };
+}
+
 /** Status 200–599 and a flat list of header names and values; Node itself refuses bytes that may not stand in a header. */
 export function readHead(meta: unknown): readonly [status: number, headers: readonly string[], settled: boolean] {
   if (!Array.isArray(meta)) throw new ProtocolError('a head that is not a list');

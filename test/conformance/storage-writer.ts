@@ -2,13 +2,13 @@
 
 import { writeSync } from 'node:fs';
 import type { Storage } from '../../src/storage/storage.ts';
-import { logLine, newVersion } from './storage.ts';
+import { logLine, newVersion } from './storage/fixtures.ts';
 
-const [module, dataDir] = process.argv.slice(2);
-const { openStorage } = (await import(module!)) as { openStorage(dataDir: string): Promise<Storage> };
-const storage = await openStorage(dataDir!);
+const [module, place] = process.argv.slice(2);
+const { openStorage } = (await import(module!)) as { openStorage(place: string): Promise<Storage> };
+const { functions, logs } = await openStorage(place!);
 for (let id = 1; ; id += 1) {
-  const version = await storage.deployVersion(newVersion(), new Map([['index.ts', Buffer.from('1')]]));
-  await storage.appendLogs([logLine(id)]);
-  writeSync(1, `${version.number}\n`);
+  const { added } = await functions.addVersion(newVersion(), new Map([['index.ts', Buffer.from('1')]]));
+  await logs.append([logLine(id)]);
+  writeSync(1, `${added.number}\n`);
 }

@@ -2,15 +2,21 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import type { Capabilities } from '../../src/core/capability.ts';
 import type { Fault } from '../../src/core/faults.ts';
 import type { LogEntry } from '../../src/core/invocation.ts';
 import type { Limits } from '../../src/core/limits.ts';
+import { ANONYMOUS, SYSTEM } from '../../src/core/principal.ts';
 import type { Executor } from '../../src/core/tier.ts';
 import { makeVersion } from '../support/calls.ts';
 import type { TierUnderTest } from '../support/isolate-tier.ts';
 import { NOT_BEGUN, OpenSandbox } from '../support/sandbox.ts';
+import { testFetching } from './fetching.ts';
 
-export function testTier(name: string, start: () => Promise<TierUnderTest>): void {
+export type StartTier = (capabilities?: Capabilities) => Promise<TierUnderTest>;
+
+export function testTier(name: string, start: StartTier): void {
+  testFetching(name, start);
   describe(name, () => {
     let subject: TierUnderTest;
     let executor: Executor;
@@ -202,6 +208,36 @@ export function testTier(name: string, start: () => Promise<TierUnderTest>): voi
       }
     });
 
+    test('a function sees who calls, and nobody in particular where that is anonymous', async () => {
+      const opened = await open('export default (request, ctx) => ({ statusCode: 200, body: ctx.user })');
+      assert.deepEqual(JSON.parse((await opened.call()).body), { id: null, email: null, roles: [] });
+      const principal = { ...ANONYMOUS, role: 'user', id: 'u1', email: 'a@b.c', roles: ['editor'] } as const;
+      assert.deepEqual(JSON.parse((await opened.call({ principal })).body), {
+        id: 'u1',
+        email: 'a@b.c',
+        roles: ['editor'],
+      });
+      assert.deepEqual(JSON.parse((await opened.call({ principal: SYSTEM })).body), { id: null, email: null, roles: [] });
+    });
+
+    test('a load answers 204 and calls nothing, or says why the code does not load', async () => {
+      const opened = await open('let n = 0; export default { fetch: () => new Response(String(++n)) }');
+      const { status, body } = await opened.call({ reply: 'load' });
+      assert.deepEqual([status, body, (await opened.call()).body], [204, '', '1']);
+      const failing = await open(`throw new Error('not today'); export default { fetch() {} }`);
+      assert.deepEqual(await codeOf(failing.fault({ reply: 'load' })), ['LOAD_FAILED', 'not today']);
+      const without = await open('export const nothing = 1');
+      assert.equal((await without.fault({ reply: 'load' })).code, 'HANDLER_MISSING');
+    });
+
+    test('a response whose headers are too long to send is a fault, and the executor lives on', async () => {
+      const opened = await open(
+        `export default { fetch(request) { return new Response('', { headers: request.url.endsWith('ok') ? {} : { 'x-long': 'x'.repeat(2e6) } }) } }`,
+      );
+      assert.equal((await opened.fault()).code, 'BAD_RESPONSE');
+      assert.equal((await opened.call({ url: 'http://localhost/ok' })).status, 200);
+    });
+
     test('timers of an invocation that is over do not fire', async () => {
       const opened = await open(`let fired = 0; export default { fetch(request) {
         if (request.url.endsWith('count')) return new Response(String(fired));
@@ -243,6 +279,11 @@ export function testTier(name: string, start: () => Promise<TierUnderTest>): voi
       assert.equal(lone.usage(), null);
     });
   });
+}
+
+async function codeOf(fault: Promise<Fault>): Promise<[code: string, message: string]> {
+  const { code, message } = await fault;
+  return [code, message];
 }
 
 /** Waits in every way there is, with promises that the invocations share, and logs its own name after each. */

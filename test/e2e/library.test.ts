@@ -19,7 +19,7 @@ test('the library deploys, invokes, executes and closes', async () => {
         ],
       ]),
     });
-    assert.equal(record.version, 1);
+    assert.equal(record.added.number, 1);
     const { status, body } = await cordon.invoke('hello', { method: 'POST', body: ' there' });
     assert.equal(status, 200);
     assert.equal(Buffer.from(body).toString(), 'POST there');

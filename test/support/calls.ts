@@ -1,5 +1,6 @@
 /** Versions, calls and sinks for tests of what runs them. */
 
+import { DEFAULT_EGRESS } from '../../src/core/egress.ts';
 import type { Fault, FaultCode } from '../../src/core/faults.ts';
 import type { FunctionVersion } from '../../src/core/function.ts';
 import type { Call, Exchange, LogEntry, ResponseSink } from '../../src/core/invocation.ts';
@@ -31,8 +32,13 @@ export function makeVersion(
       ...limits,
     },
     env: {},
+    secrets: [],
+    boundSecrets: [],
     requestBody: 'buffer',
     passAuthorization: false,
+    verifyJwt: false,
+    cors: null,
+    egress: DEFAULT_EGRESS,
     ephemeral: false,
     artifact: { format: 'script', code: Buffer.from('0'), cache: null, interleaves: true },
     ...rest,

@@ -1,10 +1,11 @@
 /** The far end of a HostSession, scripted with raw bytes: it says whatever a test wants, right or wrong. */
 
 import type { Socket } from 'node:net';
+import type { Capabilities } from '../../src/core/capability.ts';
 import type { FunctionVersion } from '../../src/core/function.ts';
 import type { LogEntry } from '../../src/core/invocation.ts';
 import { FrameType, type FaultMeta, type HeadMeta, type LogMeta } from '../../src/wire/frames.ts';
-import { HostSession } from '../../src/wire/session.ts';
+import { HostSession, type SessionEvents } from '../../src/wire/session.ts';
 import { socketPair } from './socket-pair.ts';
 
 export interface ReceivedFrame {
@@ -103,6 +104,21 @@ export class FarEnd {
     this.send(FrameType.CREDIT, call, payload);
   }
 
+  /** One call of a capability; `bodyKind` 2 leaves its body to {@link askFrame}. */
+  ask(call: number, number: number, meta: unknown = {}, bodyKind: 0 | 1 | 2 = 0, body: string = ''): void {
+    this.meta(FrameType.ASK, call, JSON.stringify([number, 'fetch', bodyKind, meta]), body);
+  }
+
+  /** A frame of an ask that has no meta: its number, and what follows it. */
+  askFrame(type: number, call: number, number: number, rest: Uint8Array | string | number = ''): void {
+    this.send(type, call, askPayload(number, rest));
+  }
+
+  /** Reads nothing more. */
+  deaf(): void {
+    this.#socket.pause();
+  }
+
   end(): void {
     this.#socket.end();
   }
@@ -140,6 +156,14 @@ export function metaPayload(meta: string, body: Uint8Array | string = ''): Buffe
   return Buffer.concat([length, text, Buffer.from(body as string)]);
 }
 
+export function askPayload(number: number, rest: Uint8Array | string | number = ''): Buffer {
+  const head = Buffer.alloc(typeof rest === 'number' ? 8 : 4);
+  head.writeUInt32LE(number);
+  if (typeof rest !== 'number') return Buffer.concat([head, Buffer.from(rest as string)]);
+  head.writeUInt32LE(rest, 4);
+  return head;
+}
+
 export interface Heard {
   readonly broken: { readonly reason: string; readonly culprit: FunctionVersion | null }[];
   readonly overruns: FunctionVersion[];
@@ -159,12 +183,13 @@ export interface Rig {
   close(): void;
 }
 
-export async function startSession(): Promise<Rig> {
+/** `capabilities` serves what the far end asks for. */
+export async function startSession(capabilities: Capabilities | null = null): Promise<Rig> {
   const [near, farSocket] = await socketPair();
   const far = new FarEnd(farSocket);
   const heard: Heard = { broken: [], overruns: [], logs: [], ready: 0, closed: 0 };
   const { promise: broken, resolve } = Promise.withResolvers<string>();
-  const session = new HostSession(near, {
+  const events: SessionEvents = {
     onReady: () => {
       heard.ready++;
       far.onReady();
@@ -179,7 +204,8 @@ export async function startSession(): Promise<Rig> {
       heard.closed++;
       far.onClosed();
     },
-  });
+  };
+  const session = new HostSession(near, events, capabilities);
   return {
     session,
     far,

@@ -4,7 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createBuilder } from '../../src/builder/builder.ts';
-import type { Artifact } from '../../src/core/function.ts';
+import type { Capabilities } from '../../src/core/capability.ts';
+import type { Artifact, HandlerKind } from '../../src/core/function.ts';
 import type { Tier } from '../../src/core/tier.ts';
 import { createIsolateTier } from '../../src/tiers/isolate/isolate-tier.ts';
 import { selectWall } from '../../src/walls/select.ts';
@@ -12,11 +13,11 @@ import type { WallName } from '../../src/walls/wall.ts';
 
 export interface TierUnderTest {
   readonly tier: Tier;
-  build(code: string): Promise<Artifact>;
+  build(code: string, handler?: HandlerKind): Promise<Artifact>;
   close(): Promise<void>;
 }
 
-export async function startIsolateTier(wallName: WallName): Promise<TierUnderTest> {
+export async function startIsolateTier(wallName: WallName, capabilities?: Capabilities): Promise<TierUnderTest> {
   const { wall, probes } = await selectWall({
     unsafeNoOsSandbox: false,
     force: wallName,
@@ -24,12 +25,17 @@ export async function startIsolateTier(wallName: WallName): Promise<TierUnderTes
   });
   if (wall === null) throw new Error(`${wallName} does not work here: ${JSON.stringify(probes)}`);
   const cacheDir = await mkdtemp(join(tmpdir(), 'cordon-tier-'));
-  const tier = createIsolateTier({ wall, wallProbes: probes, cacheDir });
+  const tier = createIsolateTier({
+    wall,
+    wallProbes: probes,
+    cacheDir,
+    ...(capabilities === undefined ? {} : { capabilities }),
+  });
   const builder = createBuilder({ wall, cacheDir: join(cacheDir, 'builds'), maxBundleBytes: 10_000_000 });
   return {
     tier,
-    build: (code) =>
-      builder.build({ files: new Map([['index.ts', Buffer.from(code)]]), entry: 'index.ts', handler: 'module' }),
+    build: (code, handler = 'module') =>
+      builder.build({ files: new Map([['index.ts', Buffer.from(code)]]), entry: 'index.ts', handler }),
     async close() {
       await Promise.all([builder.close(), tier.close()]);
       await rm(cacheDir, { recursive: true, force: true });

@@ -3,9 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
-import { SETTINGS, environmentWithDotenv, isLoopback, loadClientConfig, loadConfig } from '../../src/config.ts';
+import { SETTINGS, environmentWithDotenv, forgetSecrets, loadClientConfig, loadConfig } from '../../src/config.ts';
 import type { CordonOptions } from '../../src/config.ts';
 import { StartError } from '../../src/core/start-error.ts';
+import { isLoopback } from '../../src/settings/server.ts';
 
 test('without options and environment every setting has its documented default', () => {
   const config = loadConfig({}, {});
@@ -28,6 +29,7 @@ test('without options and environment every setting has its documented default',
 test('the config is frozen and holds nothing that its type does not name', () => {
   const config = loadConfig({}, {});
   assert.ok(Object.isFrozen(config) && Object.isFrozen(config.operatorHosts) && Object.isFrozen(config.uidRange));
+  assert.ok(Object.isFrozen(config.egress) && Object.isFrozen(config.jwt) && Object.isFrozen(config.functionEnv));
   assert.equal('executeOpen' in config, false);
 });
 
@@ -66,6 +68,20 @@ test('a bad value stops start-up with a sentence that names it, what was found a
     [{ CORDON_CORDON: 'none' }, /function, tenant, shared/],
     [{ CORDON_DOMAIN: '*.example.com' }, /CORDON_DOMAIN/],
     [{ PORT: '80', CORDON_ADMIN_PORT: '80' }, /must differ from PORT/],
+    [{ CORDON_TLS_CERT: '/cert.pem' }, /CORDON_TLS_CERT and CORDON_TLS_KEY belong together/],
+    [{ CORDON_TLS_KEY: '/key.pem' }, /CORDON_TLS_CERT and CORDON_TLS_KEY belong together/],
+    [{ FUNCTIONS_FETCH_ALLOW: 'api.example.com, exa mple.com' }, /FUNCTIONS_FETCH_ALLOW is "api.example.com, exa/],
+    [{ FUNCTIONS_FETCH_ALLOW: '*.*.com' }, /FUNCTIONS_FETCH_ALLOW/],
+    [{ FUNCTIONS_FETCH_ALLOW: 'cdn.io:0' }, /FUNCTIONS_FETCH_ALLOW/],
+    [{ FUNCTIONS_FETCH_ALLOW: 'ftp://cdn.io' }, /FUNCTIONS_FETCH_ALLOW/],
+    [{ CORDON_EGRESS_ALLOW_PRIVATE: '10.0.0.1' }, /CORDON_EGRESS_ALLOW_PRIVATE is "10.0.0.1"/],
+    [{ CORDON_DNS_SERVERS: 'dns.example:53' }, /CORDON_DNS_SERVERS/],
+    [{ CORDON_INVOKE_RATE: '0' }, /CORDON_INVOKE_RATE is "0", but it must be a whole number, or one with its window/],
+    [{ CORDON_FUNCTION_RATE: '10/0s' }, /CORDON_FUNCTION_RATE/],
+    [{ CORDON_CLIENT_RATE: '10/1d' }, /CORDON_CLIENT_RATE/],
+    [{ CORDON_JWKS_URL: 'file:///keys' }, /CORDON_JWKS_URL/],
+    [{ CORDON_FUNCTION_ENV: 'SITE,cordon_master_key' }, /CORDON_FUNCTION_ENV/],
+    [{ CORDON_FUNCTION_ENV: '__proto__' }, /CORDON_FUNCTION_ENV/],
   ];
   for (const [env, message] of sentences) {
     assert.throws(
@@ -82,11 +98,74 @@ test('a bad option is refused by the same rule', () => {
   assert.throws(() => loadConfig({ uidRange: 7 } as unknown as CordonOptions, {}), /CORDON_UID_RANGE/);
 });
 
-test('a refused admin token is not repeated in the message', () => {
-  assert.throws(
-    () => loadConfig({}, { CORDON_ADMIN_TOKEN: 'hunter2' }),
-    (error: Error) => /at least 16/.test(error.message) && !error.message.includes('hunter2'),
-  );
+test('a refused secret is not repeated in the message: only its length is shown', () => {
+  const refused: [NodeJS.ProcessEnv, RegExp][] = [
+    [{ CORDON_ADMIN_TOKEN: 'hunter2' }, /is 7 characters long, but it must be at least 16/],
+    [{ CORDON_JWT_SECRET: 'hunter2' }, /CORDON_JWT_SECRET is 7 characters long, but it must be at least 32 bytes/],
+    [{ SUPABASE_JWT_SECRET: 'hunter2' }, /SUPABASE_JWT_SECRET is 7 characters long/],
+    [{ CORDON_MASTER_KEY: 'hunter2' }, /is 7 characters long, but it must be 32 bytes in base64 or hex/],
+    [{ CORDON_MASTER_KEY: `hunter2 ${Buffer.alloc(32, 1).toString('base64')}` }, /CORDON_MASTER_KEY is 52/],
+    [{ CORDON_DATABASE_URL: 'mysql://u:hunter2@db' }, /CORDON_DATABASE_URL is 20/],
+    [{ CORDON_EGRESS_PROXY: 'http://u:hunter2@proxy' }, /CORDON_EGRESS_PROXY is 22/],
+  ];
+  for (const [env, message] of refused) {
+    assert.throws(
+      () => loadConfig({}, env),
+      (error: Error) => message.test(error.message) && !error.message.includes('hunter2'),
+      JSON.stringify(env),
+    );
+  }
+  assert.throws(() => loadConfig({ jwt: { secret: 'hunter2' } }, {}), /\(as an option\) is 7 characters long/);
+});
+
+test('the master key is hex or base64', () => {
+  const key = Buffer.alloc(32, 0xfb);
+  for (const text of [key.toString('hex'), key.toString('base64'), key.toString('base64url')])
+    assert.deepEqual(loadConfig({}, { CORDON_MASTER_KEY: text }).masterKey, key);
+});
+
+test('Supabase’s name for the JWT secret counts where ours is not set', () => {
+  const [ours, theirs] = ['o'.repeat(32), 't'.repeat(32)];
+  assert.equal(loadConfig({}, { SUPABASE_JWT_SECRET: theirs }).jwt.secret, theirs);
+  assert.equal(loadConfig({}, { SUPABASE_JWT_SECRET: theirs, CORDON_JWT_SECRET: ours }).jwt.secret, ours);
+});
+
+test('FUNCTIONS_FETCH_ALLOW that is unset leaves the default to the entry; empty, it allows nothing', () => {
+  const allow = (env: NodeJS.ProcessEnv): readonly string[] | null => loadConfig({}, env).egress.allow;
+  assert.equal(allow({}), null);
+  assert.deepEqual(allow({ FUNCTIONS_FETCH_ALLOW: '' }), []);
+  assert.deepEqual(allow({ FUNCTIONS_FETCH_ALLOW: ' ' }), []);
+  assert.deepEqual(allow({ FUNCTIONS_FETCH_ALLOW: 'API.example.com., *.cdn.io:8443, https://b\u00fccher.example' }), [
+    'api.example.com',
+    '*.cdn.io:8443',
+    'https://xn--bcher-kva.example',
+  ]);
+  assert.deepEqual(loadConfig({ egress: { allow: [] } }, { FUNCTIONS_FETCH_ALLOW: '*' }).egress.allow, []);
+});
+
+test('a rate is so many a minute, or in a window of its own', () => {
+  const config = loadConfig({ clientRate: '1000/2h' }, { CORDON_FUNCTION_RATE: '10/1s' });
+  assert.deepEqual(config.invokeRate, { limit: 60, windowSeconds: 60 });
+  assert.deepEqual(config.functionRate, { limit: 10, windowSeconds: 1 });
+  assert.deepEqual(config.clientRate, { limit: 1000, windowSeconds: 7200 });
+  assert.equal(loadConfig({}, {}).functionRate, null);
+});
+
+test('functions are given the variables that the operator names, and no property of an object', () => {
+  const config = loadConfig({ functionEnv: ['SITE', 'toString', 'ABSENT'] }, { SITE: ' https://a.example' });
+  assert.deepEqual({ ...config.functionEnv }, { SITE: ' https://a.example' });
+});
+
+test('a TLS pair is two files', () => {
+  const { tls } = loadConfig({}, { CORDON_TLS_CERT: '/tls/cert.pem', CORDON_TLS_KEY: '/tls/key.pem' });
+  assert.deepEqual(tls, { certFile: '/tls/cert.pem', keyFile: '/tls/key.pem' });
+  assert.equal(loadConfig({}, {}).tls, null);
+});
+
+test('secrets that were read are taken out of the environment, and nothing else', () => {
+  const env = { PORT: '1', CORDON_ADMIN_TOKEN: 'x', CORDON_MASTER_KEY: 'x', SUPABASE_JWT_SECRET: 'x', HOME: '/' };
+  forgetSecrets(env);
+  assert.deepEqual(env, { PORT: '1', HOME: '/' });
 });
 
 test('/execute is opened by the option on a loopback address only, and by CORDON_EXECUTE_OPEN anywhere', () => {

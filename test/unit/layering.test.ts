@@ -54,8 +54,9 @@ const RULES: Readonly<Record<string, Rule>> = {
   triggers: PART,
 
   cli: { values: ['core', 'lib', 'auth', 'config.ts', 'runtime.ts'] },
-  'config.ts': { values: ['core', 'lib', 'walls', 'setting.ts'] },
-  'setting.ts': { values: ['core', 'lib'] },
+  'config.ts': { values: ['core', 'settings'] },
+  settings: { values: ['core', 'lib', 'walls'] },
+  runtime: { values: EVERYTHING },
   'runtime.ts': { values: EVERYTHING },
   'library.ts': { values: EVERYTHING },
   'index.ts': { values: EVERYTHING },

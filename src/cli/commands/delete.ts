@@ -1,26 +1,26 @@
 /** `cordon delete`: removes a function, its versions and its lines of log. */
 
-import { parseArgs } from 'node:util';
-import { createClient } from '../client.ts';
-import { onePositional } from '../command.ts';
+import { YES, confirm } from '../ask.ts';
+import { createClient, functionPath } from '../client.ts';
+import { TENANT } from '../command.ts';
 import type { Command } from '../command.ts';
-import { write } from '../terminal.ts';
+import { writeJson, writeLine } from '../terminal.ts';
 
 export const deleteCommand: Command = {
   name: 'delete',
-  usage: 'delete NAME',
+  operands: 'NAME',
   summary: 'Delete a function, its versions and its logs',
-  options: [['--tenant TENANT', 'Whose it is (default: default)']],
-  async run(args) {
-    const { values, positionals } = parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: { tenant: { type: 'string', default: 'default' } },
-    });
-    const name = onePositional(positionals, 'NAME');
-    const path = `/api/v1/functions/${encodeURIComponent(name)}?tenant=${encodeURIComponent(values.tenant)}`;
-    await createClient().admin({ method: 'DELETE', path });
-    await write(`${name} is deleted\n`);
+  options: [YES, TENANT],
+  examples: [
+    ['cordon delete hello', 'asks first'],
+    ['cordon delete hello --yes', 'in a script'],
+  ],
+  async run(input) {
+    const name = input.one('NAME');
+    await confirm(input, `Delete ${name}, all its versions, secrets and logs?`);
+    await createClient().api('DELETE', functionPath(name), { query: { tenant: input.tenant } });
+    if (input.json) await writeJson({ name, deleted: true });
+    else await writeLine(`${name} is deleted`);
     return 0;
   },
 };

@@ -2,29 +2,42 @@
 
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
-import { parseArgs } from 'node:util';
 import { printable } from '../../lib/printable.ts';
-import { createClient, faultText } from '../client.ts';
-import { onePositional } from '../command.ts';
+import { createClient, faultOf } from '../client.ts';
+import { TENANT } from '../command.ts';
 import type { Command } from '../command.ts';
-import { write } from '../terminal.ts';
+import { write, writeJson } from '../terminal.ts';
 
 export const executeCommand: Command = {
   name: 'execute',
-  usage: 'execute FILE',
+  operands: 'FILE',
   summary: 'Run a file once (- reads standard input) and print its result',
-  options: [],
-  async run(args) {
-    const { positionals } = parseArgs({ args: [...args], allowPositionals: true, options: {} });
-    const file = onePositional(positionals, 'FILE');
+  options: [
+    TENANT,
+    { name: 'env', value: 'KEY=VALUE', repeats: true, meaning: 'A variable of its environment' },
+    { name: 'timeout-ms', value: 'N', meaning: 'How long it may take, 1000 to 30000 (default: 10000)' },
+    { name: 'memory-mb', value: 'N', meaning: 'How much memory it may use, 64 to 512 (default: 128)' },
+  ],
+  examples: [
+    ['cordon execute script.ts', 'what its handler returns'],
+    ["echo 'return 1 + 1' | cordon execute -", 'a function body'],
+  ],
+  async run(input) {
+    const file = input.one('FILE');
     const code = file === '-' ? await text(process.stdin) : await readFile(file, 'utf8');
     const response = await createClient().optional({
       method: 'POST',
       path: '/execute',
       headers: [['content-type', 'application/json']],
-      body: JSON.stringify({ code }),
+      body: JSON.stringify({
+        code,
+        envVars: Object.fromEntries(input.pairs('env', '=')),
+        timeout: input.number('timeout-ms'),
+        memory: input.number('memory-mb'),
+        tenant: input.tenant,
+      }),
     });
-    return report(response);
+    return report(response, input.json);
   },
 };
 
@@ -35,18 +48,22 @@ interface ExecuteAnswer {
   readonly stack?: string | null;
 }
 
-async function report(response: Response): Promise<number> {
+async function report(response: Response, asJson: boolean): Promise<number> {
   const answer = (await response
     .clone()
     .json()
     .catch(() => ({}))) as ExecuteAnswer;
-  if (answer.success === true) {
+  if (answer.success === undefined) throw await faultOf(response);
+  if (asJson) {
+    await writeJson(answer);
+    return answer.success ? 0 : 1;
+  }
+  if (answer.success) {
     const body = answer.result?.body ?? null;
     await write(`${printable(typeof body === 'string' ? body : JSON.stringify(body, null, 2))}\n`);
     return 0;
   }
-  const reason = answer.error === undefined ? await faultText(response) : sentence(answer.error, answer.stack);
-  process.stderr.write(`cordon: ${printable(reason)}\n`);
+  process.stderr.write(`cordon: ${printable(sentence(answer.error ?? 'it failed', answer.stack))}\n`);
   return 1;
 }
 

@@ -1,40 +1,40 @@
 /** `cordon list`: the functions of a tenant. */
 
-import { parseArgs } from 'node:util';
 import { createClient } from '../client.ts';
-import { UsageError } from '../command.ts';
+import { TENANT } from '../command.ts';
 import type { Command } from '../command.ts';
-import { write } from '../terminal.ts';
-
-interface ListedFunction {
-  readonly name: string;
-  readonly version: number;
-  readonly tier: string;
-  readonly deployedAt: string;
-}
+import { allPages } from '../pages.ts';
+import { table } from '../table.ts';
+import { note, write, writeJson } from '../terminal.ts';
+import { stateOf, versionText } from '../views.ts';
+import type { FunctionView } from '../views.ts';
 
 export const listCommand: Command = {
   name: 'list',
-  usage: 'list',
+  operands: '',
   summary: 'List the deployed functions',
-  options: [['--tenant TENANT', 'Whose (default: default)']],
-  async run(args) {
-    const { values, positionals } = parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: { tenant: { type: 'string', default: 'default' } },
+  options: [{ name: 'search', value: 'TEXT', meaning: 'Only those with this in their name' }, TENANT],
+  examples: [
+    ['cordon list', 'all of them'],
+    ['cordon list --search mail --json', 'for a program'],
+  ],
+  async run(input) {
+    input.words();
+    const functions = await allPages<FunctionView>(createClient(), '/api/v1/functions', 'functions', {
+      tenant: input.tenant,
+      search: input.text('search'),
     });
-    if (positionals.length > 0) throw new UsageError(`list takes no ${JSON.stringify(positionals[0])}`);
-    const response = await createClient().admin({
-      method: 'GET',
-      path: `/api/v1/functions?tenant=${encodeURIComponent(values.tenant)}`,
-    });
-    const { functions } = (await response.json()) as { functions: ListedFunction[] };
-    if (functions.length === 0) process.stderr.write(`Tenant ${values.tenant} has no functions yet\n`);
-    const width = Math.max(0, ...functions.map(({ name }) => name.length));
-    for (const { name, version, tier, deployedAt } of functions) {
-      await write(`${name.padEnd(width)}  @${version}  ${tier}  ${deployedAt}\n`);
-    }
+    if (input.json) await writeJson(functions);
+    else if (functions.length === 0) note('There are no functions yet');
+    else await write(table(['NAME', 'VERSION', 'TIER', 'STATE', 'CHANGED'], functions.map(row)));
     return 0;
   },
 };
+
+const row = (view: FunctionView): string[] => [
+  view.name,
+  versionText(view),
+  view.live?.tier ?? '-',
+  stateOf(view),
+  view.updatedAt,
+];

@@ -1,43 +1,44 @@
 /** `cordon logs`: what a function wrote to its console. */
 
-import { parseArgs } from 'node:util';
 import type { LogLine } from '../../core/log-line.ts';
 import { oneLine } from '../../lib/printable.ts';
-import { createClient } from '../client.ts';
-import type { Client } from '../client.ts';
-import { CliError, onePositional } from '../command.ts';
+import { createClient, functionPath } from '../client.ts';
+import { CliError, TENANT } from '../command.ts';
 import type { Command } from '../command.ts';
-import { write } from '../terminal.ts';
+import { styled, write } from '../terminal.ts';
+import type { Style } from '../terminal.ts';
 
 export const logsCommand: Command = {
   name: 'logs',
-  usage: 'logs NAME [-f]',
+  operands: 'NAME',
   summary: 'Show what a function wrote to its console',
+  notes: 'With --json each line is one JSON object.',
   options: [
-    ['-f, --follow', 'Go on with the lines as they are written'],
-    ['--tenant TENANT', 'Whose it is (default: default)'],
+    { name: 'follow', short: 'f', meaning: 'Go on with the lines as they are written' },
+    { name: 'limit', value: 'N', meaning: 'How many of the newest lines, up to 1000 (default: 100)' },
+    TENANT,
   ],
-  async run(args) {
-    const { values, positionals } = parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        follow: { type: 'boolean', short: 'f', default: false },
-        tenant: { type: 'string', default: 'default' },
-      },
-    });
-    const name = onePositional(positionals, 'NAME');
-    const path = `/api/v1/functions/${encodeURIComponent(name)}/logs?tenant=${encodeURIComponent(values.tenant)}`;
+  examples: [
+    ['cordon logs hello', 'the newest lines'],
+    ['cordon logs hello -f', 'and those to come, until Ctrl-C'],
+  ],
+  async run(input) {
+    const path = functionPath(input.one('NAME'), '/logs');
     const client = createClient();
-    const { lines } = (await (await client.admin({ method: 'GET', path })).json()) as { lines: LogLine[] };
+    const shown = input.json ? (line: LogLine) => `${JSON.stringify(line)}\n` : textOf;
+    const { lines } = await client.api<{ lines: LogLine[] }>('GET', path, {
+      query: { tenant: input.tenant, limit: input.number('limit') },
+    });
     for (const line of lines) await write(shown(line));
-    if (values.follow) await follow(client, `${path}&follow=1&after=${lines.at(-1)?.id ?? 0}`);
+    if (input.flag('follow')) {
+      const query = { tenant: input.tenant, follow: 1, after: lines.at(-1)?.id ?? 0 };
+      await follow(await client.stream(path, query), shown);
+    }
     return 0;
   },
 };
 
-async function follow(client: Client, path: string): Promise<void> {
-  const { body } = await client.admin({ method: 'GET', path });
+async function follow({ body }: Response, shown: (line: LogLine) => string): Promise<void> {
   const decoder = new TextDecoder();
   let rest = '';
   try {
@@ -52,8 +53,12 @@ async function follow(client: Client, path: string): Promise<void> {
   }
 }
 
-function shown({ timeMs, level, invocation, version, message }: LogLine): string {
-  const text = oneLine(`${new Date(timeMs).toISOString()} @${version} ${invocation ?? '-'} ${level.padEnd(5)} `);
+const STYLES: Readonly<Partial<Record<LogLine['level'], Style>>> = { debug: 'dim', warn: 'yellow', error: 'red' };
+
+function textOf({ timeMs, level, invocation, version, message }: LogLine): string {
+  const head = oneLine(`${new Date(timeMs).toISOString()} @${version} ${invocation ?? '-'} ${level.padEnd(5)} `);
   // A message of several lines stays readable, and can't pass for another line: what follows is indented.
-  return `${text}${message.split('\n').map(oneLine).join('\n    ')}\n`;
+  const text = message.split('\n').map(oneLine).join('\n    ');
+  const style = STYLES[level];
+  return `${head}${style === undefined ? text : styled(style, text)}\n`;
 }

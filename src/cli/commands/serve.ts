@@ -1,71 +1,65 @@
 /** `cordon serve`: the server, until it is told to stop. */
 
-import { parseArgs } from 'node:util';
 import { environmentWithDotenv, loadConfig } from '../../config.ts';
 import type { Config } from '../../config.ts';
 import type { RunningServer } from '../../runtime.ts';
-import { UsageError } from '../command.ts';
 import type { Command } from '../command.ts';
+import { stopSignal } from '../stop-signal.ts';
+import { note, write } from '../terminal.ts';
 
 export const serveCommand: Command = {
   name: 'serve',
-  usage: 'serve [options]',
+  operands: '',
   summary: 'Start the server',
+  notes:
+    'Settings come from the environment and the `.env` of the working directory; the options below win over both. With --json the\nfirst line is one JSON object with the addresses; what follows is the log.',
   options: [
-    ['--port N', 'PORT (default: 3003)'],
-    ['--host ADDRESS', 'HOST (default: 127.0.0.1)'],
-    ['--data-dir FOLDER', 'CORDON_DATA_DIR (default: .cordon)'],
-    ['--open-execute', 'POST /execute needs no token, while HOST is a loopback address'],
-    ['--unsafe-no-os-sandbox', 'Run functions even where no OS wall works: only for code that you trust'],
+    { name: 'port', value: 'N', meaning: 'PORT (default: 3003)' },
+    { name: 'host', value: 'ADDRESS', meaning: 'HOST (default: 127.0.0.1)' },
+    { name: 'data-dir', value: 'FOLDER', meaning: 'CORDON_DATA_DIR (default: .cordon)' },
+    { name: 'open-execute', meaning: 'POST /execute needs no token, while HOST is a loopback address' },
+    {
+      name: 'unsafe-no-os-sandbox',
+      meaning: 'Run functions even where no OS wall works: only for code that you trust',
+    },
   ],
-  async run(args) {
-    const { values, positionals } = parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        port: { type: 'string' },
-        host: { type: 'string' },
-        'data-dir': { type: 'string' },
-        'open-execute': { type: 'boolean', default: false },
-        'unsafe-no-os-sandbox': { type: 'boolean', default: false },
-      },
-    });
-    if (positionals.length > 0) throw new UsageError(`serve takes no ${JSON.stringify(positionals[0])}`);
+  examples: [
+    ['cordon serve', 'on http://127.0.0.1:3003, with its data in .cordon'],
+    ['cordon serve --port 8080 --data-dir /var/lib/cordon', 'elsewhere'],
+  ],
+  async run(input) {
+    input.words();
     const config = loadConfig(
-      { openExecute: values['open-execute'], ...(values['unsafe-no-os-sandbox'] ? { unsafeNoOsSandbox: true } : {}) },
+      {
+        openExecute: input.flag('open-execute'),
+        ...(input.flag('unsafe-no-os-sandbox') ? { unsafeNoOsSandbox: true } : {}),
+      },
       {
         ...environmentWithDotenv(process.cwd()),
-        ...(values.port === undefined ? {} : { PORT: values.port }),
-        ...(values.host === undefined ? {} : { HOST: values.host }),
-        ...(values['data-dir'] === undefined ? {} : { CORDON_DATA_DIR: values['data-dir'] }),
+        ...given('PORT', input.text('port')),
+        ...given('HOST', input.text('host')),
+        ...given('CORDON_DATA_DIR', input.text('data-dir')),
       },
     );
     const stop = stopSignal();
     // Only now: the other commands need none of it.
     const { startServer } = await import('../../runtime.ts');
     const server = await startServer(config);
-    process.stdout.write(greeting(server, config, values['open-execute']));
+    if (input.json) await write(`${JSON.stringify(summaryOf(server))}\n`);
+    else await write(greeting(server, config, input.flag('open-execute')));
     await stop;
-    process.stdout.write('Stopping: what runs may finish. Press Ctrl-C again to stop at once.\n');
+    note('Stopping: what runs may finish. Press Ctrl-C again to stop at once.');
     await server.close();
     return 0;
   },
 };
 
-/** One Ctrl-C arrives more than once: from the terminal, from npm, and from the launcher. */
-const SAME_SIGNAL_MS = 500;
+const given = (name: string, value: string | undefined): Record<string, string> =>
+  value === undefined ? {} : { [name]: value };
 
-/** Resolves at the first signal; a second one ends the process at once, and with it every child that it walled. */
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    let firstMs: number | undefined;
-    const onSignal = (): void => {
-      firstMs ??= performance.now();
-      resolve();
-      if (performance.now() - firstMs > SAME_SIGNAL_MS) process.exit(130);
-    };
-    process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-  });
+/** Without the token: this is what a log keeps. */
+function summaryOf({ url, adminUrl, wall, tiers, adminTokenPath }: RunningServer): Record<string, unknown> {
+  return { url, adminUrl, wall, tiers, adminTokenPath };
 }
 
 function greeting(server: RunningServer, config: Config, askedOpen: boolean): string {

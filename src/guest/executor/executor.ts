@@ -10,7 +10,8 @@ import { Connection, type FrameSender } from '../../wire/connection.ts';
 import { FrameType, MAX_FRAME_TO_GUEST, type CallMeta, type OpenMeta } from '../../wire/frames.ts';
 import { metaBody, metaPayload, metaText, parseMeta, readCredit } from '../../wire/meta.ts';
 import { IsolatePool, type GuestSource, type ReadyIsolate } from './isolate-pool.ts';
-import { IsolateSandbox, type SandboxOwner } from './isolate-sandbox.ts';
+import { IsolateSandbox } from './isolate-sandbox.ts';
+import type { SandboxOwner } from './sandbox-owner.ts';
 
 const WATCHDOG_MS = 10;
 const READY_ISOLATES = 2;
@@ -41,12 +42,14 @@ const OF_A_CALL: ReadonlySet<number> = new Set([
 
 const NOWHERE: FrameSender = {
   send: () => undefined,
-  sendCredit: () => undefined,
+  sendNumber: () => undefined,
+  sendNumbers: () => undefined,
   sendBytes: () => undefined,
+  sendPart: () => undefined,
   sendMeta: () => undefined,
 };
 
-export class Executor implements SandboxOwner {
+export class Executor implements SandboxOwner<IsolateSandbox> {
   /** Where frames go: to the host, but while this process warms up. */
   sender: FrameSender = NOWHERE;
   readonly #connection: Connection;
@@ -140,6 +143,12 @@ export class Executor implements SandboxOwner {
         return this.#calls.get(stream)?.credit(stream, readCredit(payload));
       case FrameType.CANCEL:
         return this.#calls.get(stream)?.cancel(stream);
+      case FrameType.ANSWER_HEAD:
+      case FrameType.ANSWER_DATA:
+      case FrameType.ANSWER_END:
+      case FrameType.ANSWER_FAIL:
+      case FrameType.ANSWER_CREDIT:
+        return this.#calls.get(stream)?.answer(type, stream, payload);
       case FrameType.PING:
         return this.sender.send(FrameType.PONG, 0);
     }
@@ -195,6 +204,7 @@ function warmUpCall(sandbox: number): string {
     'http',
     '',
     'warm-up',
+    null,
     null,
   ];
   return JSON.stringify(call);

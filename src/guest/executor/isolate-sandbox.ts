@@ -9,16 +9,17 @@
 import { isUtf8 } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import ivm from 'isolated-vm';
-import type { FrameSender } from '../../wire/connection.ts';
 import { HAND_OVER } from '../../lib/hand-over.ts';
 import { CHUNK_BYTES, FrameType, type OpenMeta } from '../../wire/frames.ts';
-import { In, Out } from '../isolate/mailbox.ts';
+import { In, INLINE_UNITS, MAX_META_UNITS, Out } from '../isolate/mailbox.ts';
+import { answerMessage, sendAsk } from './asks.ts';
 import { transferred, type GuestArgument } from './crossing.ts';
 import { GuestTimers } from './guest-timers.ts';
 import type { ReadyIsolate } from './isolate-pool.ts';
 import { loadCode } from './load-code.ts';
 import { readRecords, type RecordReader } from './records.ts';
 import { ReplySender } from './reply-sender.ts';
+import type { SandboxOwner } from './sandbox-owner.ts';
 
 interface ExecutorCall {
   readonly id: number;
@@ -31,33 +32,17 @@ interface ExecutorCall {
   settled: boolean;
 }
 
-export interface SandboxOwner {
-  readonly sender: FrameSender;
-  takeIsolate(memoryMb: number): ReadyIsolate;
-  /** No more frames of this call will be sent, and none are of use. */
-  onCallOver(id: number): void;
-  /** The sandbox is gone; its isolate is being disposed of. */
-  onGone(sandbox: IsolateSandbox): void;
-  /** The isolate was disposed of in the middle of a turn; until it has stopped, nobody knows that it will. */
-  onStopping(): void;
-  onStopped(): void;
-  /** The isolate can't be stopped: nothing in this process can be relied on any more. */
-  onPoisoned(sandbox: IsolateSandbox, reason: string): void;
-}
-
 /** A turn with nobody's call in it may last this long. */
 const STRAY_TURN_MS = 250;
 /** And so long the loading of code that no call waits for. */
 const STRAY_LOAD_MS = 5_000;
 /** A disposed isolate that is still running after this long can't be stopped. */
 const DISPOSE_MS = 400;
-/** Text bodies up to this length stand in the message itself. */
-const INLINE_UNITS = 16 * 1024;
 const DRAIN = { result: { copy: true } } as const;
 
 export class IsolateSandbox {
   readonly id: number;
-  readonly #owner: SandboxOwner;
+  readonly #owner: SandboxOwner<IsolateSandbox>;
   readonly #meta: OpenMeta;
   readonly #calls = new Map<number, ExecutorCall>();
   readonly #timers = new GuestTimers((id) => this.#post(`[${In.TIMER},${id}]`));
@@ -73,7 +58,7 @@ export class IsolateSandbox {
   #loaded = false;
   #gone = false;
 
-  constructor(owner: SandboxOwner, id: number, meta: OpenMeta, payload: Uint8Array) {
+  constructor(owner: SandboxOwner<IsolateSandbox>, id: number, meta: OpenMeta, payload: Uint8Array) {
     this.#owner = owner;
     this.id = id;
     this.#meta = meta;
@@ -96,8 +81,12 @@ export class IsolateSandbox {
   }
 
   data(id: number, chunk: Buffer): void {
-    this.#arguments.push(transferred(chunk));
-    this.#post(`[${In.DATA},${id},${this.#arguments.length - 1}]`);
+    this.#post(`[${In.DATA},${id},${this.#beside(transferred(chunk))}]`);
+  }
+
+  /** One frame of the answer to what a call has asked for. */
+  answer(type: number, id: number, payload: Buffer): void {
+    this.#post(answerMessage(type, id, payload, (bytes) => this.#beside(transferred(bytes))));
   }
 
   endBody(id: number): void {
@@ -248,8 +237,11 @@ export class IsolateSandbox {
   }
 
   /** Passes a record on, unless it comes out of turn: a hostile isolate must not make the executor break the protocol. */
-  #deliverTo(call: ExecutorCall, { kind, meta, body }: RecordReader): void {
+  #deliverTo(call: ExecutorCall, record: RecordReader): void {
+    const { kind, meta, body } = record;
     const connection = this.#owner.sender;
+    if (meta.length > MAX_META_UNITS) return;
+    if (kind >= Out.ASK) return sendAsk(connection, call.id, record);
     if (kind === Out.REPLY && call.state === 'open') return this.#reply(call, meta, body);
     if (kind === Out.HEAD && call.state === 'open') {
       call.state = 'streaming';
@@ -268,7 +260,7 @@ export class IsolateSandbox {
     }
     if (kind === Out.SETTLED) return this.#guestSettled(call);
     if (kind === Out.LOG) return connection.sendMeta(FrameType.LOG, call.id, meta, null);
-    if (kind === Out.CREDIT) return connection.sendCredit(FrameType.CREDIT, call.id, Number(meta) >>> 0);
+    if (kind === Out.CREDIT) return connection.sendNumber(FrameType.CREDIT, call.id, Number(meta) >>> 0);
   }
 
   #reply(call: ExecutorCall, meta: string, body: string | Uint8Array | null): void {
@@ -392,8 +384,12 @@ export class IsolateSandbox {
   #bodyRef(body: Buffer): string {
     const text = isUtf8(body) ? body.toString('utf8') : null;
     if (text !== null && text.length <= INLINE_UNITS) return JSON.stringify(text);
-    this.#arguments.push(text ?? transferred(body));
-    return `${this.#arguments.length - 1}`;
+    return `${this.#beside(text ?? transferred(body))}`;
+  }
+
+  /** Where in the next turn's arguments it will be. */
+  #beside(argument: GuestArgument): number {
+    return this.#arguments.push(argument) - 1;
   }
 }
 

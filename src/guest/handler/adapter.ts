@@ -11,13 +11,13 @@ import { apply, dictionary, getPrototypeOf, isObject, join, Promise, push } from
 import { isResponse, Response } from '../web/response.ts';
 import { AdapterFault, badResponse } from './adapter-fault.ts';
 import { eventOf, InvocationContext, lambdaContextOf, scriptContextOf, withData } from './event.ts';
-import { frozenCopy, installHandlerGlobals } from './globals.ts';
+import { frozenCopy, installHandlerGlobals, removeFromScripts } from './globals.ts';
 import type { HandlerSpec, Incoming, Outgoing, Registered } from './incoming.ts';
 import { outgoingOf } from './outgoing.ts';
 import { requestOf, sentRequestOf } from './request.ts';
 import { valueReplyOf } from './value-reply.ts';
 
-export { installHandlerGlobals };
+export { installHandlerGlobals, removeFromScripts };
 
 type Callable = (...args: unknown[]) => unknown;
 /** Calls the user's handler for one invocation. */

@@ -1,7 +1,7 @@
 /** The arguments of `handler(event, context)` and of a script body, made of one invocation. */
 
 import { readAll } from '../web/body.ts';
-import { chain } from '../web/engine.ts';
+import { chain, host } from '../web/engine.ts';
 import * as modules from '../web/modules.ts';
 import {
   hasOwn,
@@ -17,6 +17,7 @@ import {
 import { sentRequestOf } from './request.ts';
 import type { HandlerSpec, Incoming } from './incoming.ts';
 import { pathOf, queryOf } from './query.ts';
+import { scriptFetch } from './script-fetch.ts';
 
 /** A body as an event has it. */
 interface Data {
@@ -73,6 +74,18 @@ function plainHeaders(list: readonly string[]): Record<string, string> {
   return headers;
 }
 
+/** Who calls, as a function sees it: for every invocation an object of its own. */
+interface User {
+  readonly id: string | null;
+  readonly email: string | null;
+  readonly roles: readonly string[];
+}
+
+function userOf({ principal }: Incoming): User {
+  if (principal === null) return { id: null, email: null, roles: [] };
+  return { id: principal[0], email: principal[1], roles: principal[2] };
+}
+
 /** The second argument of `handler`. */
 export function lambdaContextOf(incoming: Incoming, spec: HandlerSpec, env: object): object {
   return {
@@ -83,6 +96,7 @@ export function lambdaContextOf(incoming: Incoming, spec: HandlerSpec, env: obje
     getRemainingTimeInMillis: () => incoming.remainingMs(),
     waitUntil: (promise: unknown) => incoming.waitUntil(promise),
     env,
+    user: userOf(incoming),
   };
 }
 
@@ -90,6 +104,7 @@ export function lambdaContextOf(incoming: Incoming, spec: HandlerSpec, env: obje
 export class InvocationContext {
   readonly #incoming: Incoming;
   readonly env: object;
+  #user: User | null = null;
 
   constructor(incoming: Incoming, env: object) {
     this.#incoming = incoming;
@@ -103,6 +118,10 @@ export class InvocationContext {
   /** There is no origin behind a function to pass on to. */
   passThroughOnException(): void {}
 
+  get user(): User {
+    return (this.#user ??= userOf(this.#incoming));
+  }
+
   get invocationId(): string {
     return this.#incoming.invocationId;
   }
@@ -114,9 +133,10 @@ rename(InvocationContext, 'ExecutionContext');
 export function scriptContextOf(incoming: Incoming, data: unknown, env: object): object {
   return {
     data,
-    user: { id: null, email: null, roles: [] },
+    user: userOf(incoming),
     request: sentRequestOf(incoming),
     env,
+    fetch: host.bindContext(scriptFetch),
     waitUntil: (promise: unknown) => incoming.waitUntil(promise),
   };
 }

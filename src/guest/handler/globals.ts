@@ -25,6 +25,13 @@ export function installHandlerGlobals(
   return registered;
 }
 
+/** What a script body has no global for: it reaches the outside by its `ctx`. */
+const NOT_FOR_SCRIPTS = ['fetch', 'WebSocket', 'EventSource', 'process', 'Bun', 'require', 'module'];
+
+export function removeFromScripts(target: object): void {
+  for (let i = 0; i < NOT_FOR_SCRIPTS.length; i++) delete (target as Record<string, unknown>)[NOT_FOR_SCRIPTS[i] as string];
+}
+
 /** The function's environment; what one invocation could change, another would see. */
 export function frozenCopy(env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   const copy = {};

@@ -1,5 +1,7 @@
 /** What an engine's bootstrap hands to the adapter for one invocation, and what it gets back. */
 
+import type { PrincipalMeta, ReplyKind } from '../../wire/frames.ts';
+
 export interface Incoming {
   readonly method: string;
   /** As the caller sent it: absolute for HTTP, anything for `POST /execute`. */
@@ -12,7 +14,9 @@ export interface Incoming {
   readonly query: unknown;
   readonly clientAddress: string;
   readonly invocationId: string;
-  readonly reply: 'http' | 'value';
+  readonly reply: ReplyKind;
+  /** Who calls, as the host knows; null for nobody in particular. */
+  readonly principal: PrincipalMeta | null;
   /** performance.now()-like ms left until the deadline. */
   remainingMs(): number;
   waitUntil(promise: unknown): void;

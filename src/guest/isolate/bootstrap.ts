@@ -7,15 +7,20 @@
  */
 
 import { AdapterFault } from '../handler/adapter-fault.ts';
-import { installHandlerGlobals, resolveHandler } from '../handler/adapter.ts';
+import { installHandlerGlobals, removeFromScripts, resolveHandler } from '../handler/adapter.ts';
 import type { HandlerSpec, Incoming, Outgoing, Registered } from '../handler/incoming.ts';
 import { harden } from '../web/harden.ts';
 import { installWeb, type WebControls } from '../web/index.ts';
+import type { Ask, AskBody, AskListener } from '../web/host.ts';
+import { listJson } from '../web/list-json.ts';
+import { dictionary } from '../web/primordials.ts';
+import type { CallMeta } from '../../wire/frames.ts';
+import type { AskEngine, GuestAsk } from './asks.ts';
+import { BodyPump } from './body-pump.ts';
 import { BodySource } from './body-source.ts';
 import { GuestCall } from './call.ts';
 import { bindContext, currentCall, installContext, markBegun, runAs, setSolo, shareProgress, then } from './context.ts';
-import { In, Out, Outbox, type CallMeta, type MessageIn } from './mailbox.ts';
-import { pumpStream } from './response-stream.ts';
+import { In, MAX_HEAD_UNITS, Out, Outbox, type MessageIn } from './mailbox.ts';
 import { describeError } from './describe-error.ts';
 
 interface LoadSpec extends HandlerSpec {
@@ -24,6 +29,9 @@ interface LoadSpec extends HandlerSpec {
   readonly logBytes: number;
 }
 
+/** The answer of code that has loaded and was not to be called. */
+const LOADED: Outgoing = { status: 204, headers: [], body: null };
+
 type FaultRecord = readonly [code: string, message: string, stack: string | null];
 type Handler = (incoming: Incoming) => Promise<Outgoing> | Outgoing;
 /** Code that was not built: a function body, called with `module`, `exports` and `ctx`. */
@@ -31,13 +39,13 @@ type Body = (module: { exports: unknown }, exports: unknown, ctx: unknown) => un
 
 const NativePromise = Promise;
 const { defineProperty } = Object;
-const { parse, stringify } = JSON;
+const { parse } = JSON;
 const { now } = Date;
 const startedMs = now();
 const outbox = new Outbox();
 /** Plain dictionaries: they have no prototype, so nothing that user code patches lies on the way to them. */
-const calls = dictionary<GuestCall>();
-const timerOwners = dictionary<GuestCall>();
+const calls: Record<number, GuestCall> = dictionary<GuestCall>();
+const timerOwners: Record<number, GuestCall> = dictionary<GuestCall>();
 
 let seed: Uint8Array = new Uint8Array(32);
 let spec: LoadSpec;
@@ -47,6 +55,9 @@ let loadLogUnits = 0;
 /** What a classic script gave: the bundle's function, or the one around a body. */
 let handedOver: unknown = null;
 let registered: Registered;
+/** What was asked for and has begun to come in this turn. */
+const unflushed = dictionary<GuestAsk>();
+let unflushedCount = 0;
 
 installContext();
 harden(globalThis);
@@ -67,16 +78,22 @@ const web: WebControls = installWeb(globalThis, {
   log,
   bindContext,
   seed: () => seed,
-  fetch: refuseFetch,
+  ask,
   nowMs: () => now() - startedMs,
   reportError: (error) => log('error', `Uncaught ${describeError(error).stack ?? describeError(error).message}`),
 });
 
-/** Until there is egress, nothing is allowed out. */
-function refuseFetch(request: { readonly url: string }): Promise<never> {
-  const error = new TypeError(`fetch failed: outbound requests are not allowed (${request.url})`);
-  Object.defineProperty(error, 'cause', { value: { code: 'EGRESS_BLOCKED' }, configurable: true, writable: true });
-  return Promise.reject(error);
+const askEngine: AskEngine = {
+  outbox,
+  makeStream: web.makeStream,
+  encode: web.encode,
+  flushLater: (waiting) => void (unflushed[unflushedCount++] = waiting),
+};
+
+/** Asks on behalf of the invocation that runs now. */
+function ask(kind: string, meta: string, body: AskBody, listener: AskListener): Ask | null {
+  const call = currentCall();
+  return call === null || calls[call.id] !== call ? null : call.asksWith(askEngine).begin(kind, meta, body, listener);
 }
 
 function port(...args: unknown[]): unknown {
@@ -92,6 +109,15 @@ function port(...args: unknown[]): unknown {
 function turn(args: readonly [readonly [string], ...ArrayBuffer[]]): void {
   const messages = parse(args[0][0]) as MessageIn[];
   for (let i = 0; i < messages.length; i++) deliver(messages[i] as MessageIn, args);
+  if (unflushedCount > 0) flush();
+}
+
+function flush(): void {
+  for (let i = 0; i < unflushedCount; i++) {
+    unflushed[i]?.flush();
+    delete unflushed[i];
+  }
+  unflushedCount = 0;
 }
 
 function deliver(message: MessageIn, args: readonly unknown[]): void {
@@ -99,18 +125,19 @@ function deliver(message: MessageIn, args: readonly unknown[]): void {
   if (message[0] === In.TIMER) return fireTimer(message[1]);
   const call = calls[message[1]];
   if (call === undefined) return;
+  const bytes = (index: number): Uint8Array => new Uint8Array(args[1 + index] as ArrayBuffer);
   runAs(call, () => {
-    if (message[0] === In.DATA) call.source?.push(new Uint8Array(args[1 + message[2]] as ArrayBuffer));
+    if (message[0] === In.DATA) call.source?.push(bytes(message[2]));
     else if (message[0] === In.END) call.source?.end();
-    else if (message[0] === In.CREDIT) call.onCredit?.(message[2]);
-    else cancel(call);
+    else if (message[0] === In.CREDIT) call.pump?.credit(message[2]);
+    else if (message[0] === In.CANCEL) cancel(call);
+    else call.asks?.deliver(message, bytes);
   });
 }
 
 function begin(id: number, bodyRef: string | number | null, meta: CallMeta, args: readonly unknown[]): void {
   markBegun(id);
-  const source =
-    bodyRef === -1 ? new BodySource(web.makeStream, (bytes) => outbox.put(Out.CREDIT, id, `${bytes}`, null)) : null;
+  const source = bodyRef === -1 ? bodyOf(id) : null;
   const body =
     source !== null
       ? source.stream
@@ -123,8 +150,17 @@ function begin(id: number, bodyRef: string | number | null, meta: CallMeta, args
   runAs(call, () => handle(call));
 }
 
+/** A request body that streams in. */
+function bodyOf(id: number): BodySource {
+  return new BodySource(web.makeStream, {
+    consumed: (bytes) => outbox.put(Out.CREDIT, id, `${bytes}`, null),
+    cancelled: () => undefined,
+  });
+}
+
 function handle(call: GuestCall): void {
   if (handler === null) return fail(call, loadFault ?? ['LOAD_FAILED', 'The code did not finish loading', null]);
+  if (call.reply === 'load') return answer(call, LOADED);
   try {
     const outgoing = handler(call);
     if (outgoing instanceof NativePromise)
@@ -150,22 +186,36 @@ function answer(call: GuestCall, outgoing: Outgoing): void {
       null,
     ]);
   }
+  const list = headersText(call, headers);
+  if (list === null) return;
   const settled = call.answered();
-  outbox.put(Out.REPLY, call.id, `[${status},${stringify(headers)},${settled ? 1 : 0}]`, body);
+  outbox.put(Out.REPLY, call.id, `[${status},${list},${settled ? 1 : 0}]`, body);
   if (settled) forget(call);
 }
 
 function answerStream(call: GuestCall, status: number, headers: string[], body: ReadableStream): void {
   if (call.cancelled) return end(call);
-  outbox.put(Out.HEAD, call.id, `[${status},${stringify(headers)},0]`, null);
-  pumpStream(call, body, web.encode, {
+  const list = headersText(call, headers);
+  if (list === null) return;
+  outbox.put(Out.HEAD, call.id, `[${status},${list},0]`, null);
+  call.pump = new BodyPump(call, body, web.encode, {
     data: (chunk) => outbox.put(Out.DATA, call.id, '', chunk),
     end: () => {
+      call.pump = null;
       outbox.put(Out.END, call.id, '', null);
       end(call);
     },
     fail: (error) => failWith(call, error),
   });
+  call.pump.start();
+}
+
+/** As JSON; null where there is too much of it, and the call has failed. */
+function headersText(call: GuestCall, headers: string[]): string | null {
+  const text = listJson(headers);
+  if (text.length <= MAX_HEAD_UNITS) return text;
+  fail(call, ['BAD_RESPONSE', `The headers of the response are longer than ${MAX_HEAD_UNITS} characters`, null]);
+  return null;
 }
 
 /** The outcome is out: settles the call now, or when what it waits for is done. */
@@ -185,7 +235,7 @@ function failWith(call: GuestCall, error: unknown): void {
 /** A fault ends the call at once: what it left running is dropped. */
 function fail(call: GuestCall, fault: FaultRecord): void {
   if (calls[call.id] !== call) return;
-  outbox.put(Out.FAULT, call.id, stringify(fault), null);
+  outbox.put(Out.FAULT, call.id, listJson(fault), null);
   forget(call);
   call.cancel();
 }
@@ -199,7 +249,7 @@ function cancel(call: GuestCall): void {
 function forget(call: GuestCall): void {
   delete calls[call.id];
   setSoloIf(call);
-  call.onCredit = null;
+  call.asks?.end();
   for (const timer in call.timers) dropTimer(Number(timer));
 }
 
@@ -228,8 +278,8 @@ function log(level: string, message: string): void {
   if (over > message.length + 16) return;
   const line =
     over > 0
-      ? stringify(['warn', `The log of this invocation is longer than ${spec.logBytes} bytes; the rest is dropped`])
-      : stringify([level, message]);
+      ? listJson(['warn', `The log of this invocation is longer than ${spec.logBytes} bytes; the rest is dropped`])
+      : listJson([level, message]);
   if (call === null || calls[call.id] !== call) outbox.put(Out.SANDBOX_LOG, 0, line, null);
   else outbox.put(Out.LOG, call.id, line, null);
 }
@@ -240,6 +290,7 @@ function load(handOver: string, specText: string, seedBytes: ArrayBuffer, progre
   seed = new Uint8Array(seedBytes);
   shareProgress(new Int32Array(progress));
   registered = installHandlerGlobals(globalThis, spec.env, currentCall);
+  if (spec.kind === 'script') removeFromScripts(globalThis);
   defineProperty(globalThis, handOver, {
     value: (given: unknown) => {
       delete (globalThis as Record<string, unknown>)[handOver];
@@ -297,10 +348,6 @@ function bodyHandler(body: Body): Handler {
       rethrow,
     ) as Promise<Outgoing>;
   };
-}
-
-function dictionary<T>(): Record<number, T> {
-  return { __proto__: null } as unknown as Record<number, T>;
 }
 
 function rethrow(error: unknown): never {

@@ -1,9 +1,11 @@
 /** GuestCall: one invocation on the far side, from the CALL message until nothing of it is left running. */
 
 import type { Incoming } from '../handler/incoming.ts';
-import { then } from './context.ts';
-import type { CallMeta } from './mailbox.ts';
+import type { CallMeta, PrincipalMeta, ReplyKind } from '../../wire/frames.ts';
+import { GuestAsks, type AskEngine } from './asks.ts';
+import type { BodyPump } from './body-pump.ts';
 import type { BodySource } from './body-source.ts';
+import { then } from './context.ts';
 
 export class GuestCall implements Incoming {
   readonly id: number;
@@ -14,7 +16,8 @@ export class GuestCall implements Incoming {
   readonly query: unknown;
   readonly clientAddress: string;
   readonly invocationId: string;
-  readonly reply: 'http' | 'value';
+  readonly reply: ReplyKind;
+  readonly principal: PrincipalMeta | null;
   /** Feeds a streamed request body; null where the body came whole. */
   readonly source: BodySource | null;
   readonly #startedMs: number;
@@ -23,10 +26,9 @@ export class GuestCall implements Incoming {
   #abort: ((reason: unknown) => void) | null = null;
   #pending = 0;
   #answered = false;
-  /** The response body that is being read, to be cancelled with the call. */
-  cancelBody: (() => void) | null = null;
-  /** More response bytes may be sent; called when credit arrives. */
-  onCredit: ((bytes: number) => void) | null = null;
+  #asks: GuestAsks | null = null;
+  /** Sends a streamed response body. */
+  pump: BodyPump | null = null;
   cancelled = false;
   logUnits = 0;
   /** The timers it started that have not fired. */
@@ -47,6 +49,7 @@ export class GuestCall implements Incoming {
     this.clientAddress = meta[7];
     this.invocationId = meta[8];
     this.query = meta[9] ?? undefined;
+    this.principal = meta[10];
     this.body = body;
     this.source = source;
     this.#startedMs = now();
@@ -79,6 +82,15 @@ export class GuestCall implements Incoming {
     if (this.cancelled) abort(undefined);
   }
 
+  /** What it asks of the host, if it has asked. */
+  get asks(): GuestAsks | null {
+    return this.#asks;
+  }
+
+  asksWith(engine: AskEngine): GuestAsks {
+    return (this.#asks ??= new GuestAsks(this, engine));
+  }
+
   /** The outcome is out. Returns true when that settles the call; else `onSettled` is called later. */
   answered(): boolean {
     this.#answered = true;
@@ -88,10 +100,11 @@ export class GuestCall implements Incoming {
   cancel(): void {
     if (this.cancelled) return;
     this.cancelled = true;
-    this.source?.fail();
-    this.cancelBody?.();
+    this.source?.fail(new TypeError('The request was aborted'));
+    this.pump?.cancel(new TypeError('The client went away'));
     this.#abort?.(undefined);
   }
 }
 
-const now = Date.now;
+const { now } = Date;
+const { TypeError } = globalThis;

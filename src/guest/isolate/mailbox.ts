@@ -5,6 +5,8 @@
  * bodies too large or too binary to stand in it. The executor copies both; no object of its own ever enters the isolate.
  */
 
+import type { AnswerFailMeta, AnswerHeadMeta, CallMeta } from '../../wire/frames.ts';
+
 /**
  * Messages in. A body is null (none), a string (text), a number ≥ 0 (the index of an argument
  * beside the list: bytes, or a long text), or -1 (chunks to come).
@@ -15,23 +17,30 @@ export type MessageIn =
   | readonly [kind: 2, call: number]
   | readonly [kind: 3, call: number, credit: number]
   | readonly [kind: 4, call: number]
-  | readonly [kind: 5, timer: number];
+  | readonly [kind: 5, timer: number]
+  | AnswerMessage;
 
-export const In = { CALL: 0, DATA: 1, END: 2, CREDIT: 3, CANCEL: 4, TIMER: 5 } as const;
+/** To what a call has asked for: the ask's number stands in the meta, where there is one. */
+export type AnswerMessage =
+  | readonly [kind: 6, call: number, head: AnswerHeadMeta]
+  | readonly [kind: 7, call: number, ask: number, buffer: number]
+  | readonly [kind: 8, call: number, ask: number]
+  | readonly [kind: 9, call: number, failure: AnswerFailMeta]
+  | readonly [kind: 10, call: number, ask: number, credit: number];
 
-/** As `CallMeta` of the wire, which the executor passes on without parsing it. */
-export type CallMeta = readonly [
-  sandbox: number,
-  bodyKind: 0 | 1 | 2,
-  remainingMs: number,
-  method: string,
-  url: string,
-  headers: readonly string[],
-  reply: 'http' | 'value',
-  clientAddress: string,
-  invocationId: string,
-  query: unknown,
-];
+export const In = {
+  CALL: 0,
+  DATA: 1,
+  END: 2,
+  CREDIT: 3,
+  CANCEL: 4,
+  TIMER: 5,
+  ANSWER_HEAD: 6,
+  ANSWER_DATA: 7,
+  ANSWER_END: 8,
+  ANSWER_FAIL: 9,
+  ANSWER_CREDIT: 10,
+} as const;
 
 /** Records out, each `<kind>,<id>,<metaLength>,<body>;<meta><body>`; `body` is a length, or -(index + 1) into the bodies. */
 export const Out = {
@@ -46,10 +55,21 @@ export const Out = {
   CREDIT: 8,
   TIMER: 9,
   TIMER_CLEAR: 10,
+  ASK: 11,
+  ASK_DATA: 12,
+  ASK_END: 13,
+  ASK_CANCEL: 14,
+  ASK_CREDIT: 15,
 } as const;
 
+/** The longest head of a response, or of what is asked for, that user code may make. */
+export const MAX_HEAD_UNITS: number = 96 * 1024;
+
+/** No meta is longer, so that it fits into one frame to the host with a body of a chunk, whatever its characters are. */
+export const MAX_META_UNITS: number = 144 * 1024;
+
 /** Text bodies up to this length stand in the record itself: one string crosses faster than a list of them. */
-const INLINE_UNITS = 16 * 1024;
+export const INLINE_UNITS: number = 16 * 1024;
 
 export class Outbox {
   #text = '';

@@ -32,14 +32,23 @@ export let takeContent: (body: Body) => BodyContent;
 /** A second body with the same content. Throws a TypeError if it was read or is being read. */
 export let cloneContent: (body: Body) => BodyContent;
 export let setContent: (body: Body, content: BodyContent) => void;
+/** Once the signal aborts, the body can't be read any more. */
+export let setSignal: (body: Body, signal: BodySignal) => void;
+
+export interface BodySignal {
+  readonly aborted: boolean;
+  readonly reason: unknown;
+}
 
 export class Body {
   #content: BodyContent = null;
   /** Made of the content, or the content itself. */
   #stream: ReadableStream | null = null;
   #used = false;
+  #signal: BodySignal | null = null;
 
   static {
+    setSignal = (body, signal) => void (body.#signal = signal);
     setContent = (body, content) => {
       body.#content = content;
       if (isStream(content)) body.#stream = content;
@@ -93,6 +102,7 @@ export class Body {
     try {
       if (this.#unusable()) return rejected(unusable());
       this.#used = this.#content !== null;
+      if (this.#signal?.aborted === true && this.#used) return rejected(this.#signal.reason);
       if (this.#stream !== null) return chain(readAll(this.#stream), convert);
       return resolved(convert((this.#content as Whole | null) ?? ''));
     } catch (error) {

@@ -13,6 +13,18 @@ export function setEngine(services: WebHost): void {
   promiseThen = Promise.prototype.then;
 }
 
+/** Hears of an error before the host does; returns true if that is all that should come of it. */
+let hear: ((error: unknown) => boolean) | null = null;
+
+export function hearExceptions(listener: (error: unknown) => boolean): void {
+  hear = listener;
+}
+
+/** An error that nobody caught: told to who listens for it, else to the host. */
+export function reportException(error: unknown): void {
+  if (hear === null || !hear(error)) host.reportError(error);
+}
+
 /** `promise.then(fulfilled, rejected)`, whatever user code made of `then`. Throws a TypeError if it is no promise. */
 export function chain<T, R>(
   promise: PromiseLike<T>,

@@ -25,12 +25,19 @@ const NOT_A_VALUE = /[\0\r\n\u0100-\uffff]/;
 export let listOf: (headers: Headers) => string[];
 /** Headers from a list that is known to be valid; names in any case. */
 export let headersOf: (list: readonly string[]) => Headers;
+/** The same headers, which refuse every change from now on. */
+export let immutable: (headers: Headers) => Headers;
 export let isHeaders: (value: unknown) => value is Headers;
 
 export class Headers {
   #list: string[] = [];
+  #isImmutable = false;
 
   static {
+    immutable = (headers) => {
+      headers.#isImmutable = true;
+      return headers;
+    };
     listOf = (headers) => headers.#list;
     isHeaders = (value): value is Headers => isObject(value) && #list in value;
     headersOf = (list) => {
@@ -50,12 +57,16 @@ export class Headers {
   }
 
   append(name: unknown, value: unknown): void {
-    this.#add(nameOf(name), valueOf(value));
+    const added = nameOf(name);
+    const text = valueOf(value);
+    this.#requireMutable();
+    this.#add(added, text);
   }
 
   set(name: unknown, value: unknown): void {
     const wanted = nameOf(name);
     const text = valueOf(value);
+    this.#requireMutable();
     const at = this.#find(wanted, 0);
     if (at === -1) return this.#add(wanted, text);
     this.#list[at + 1] = text;
@@ -71,7 +82,9 @@ export class Headers {
   }
 
   delete(name: unknown): void {
-    this.#remove(nameOf(name), 0);
+    const unwanted = nameOf(name);
+    this.#requireMutable();
+    this.#remove(unwanted, 0);
   }
 
   getSetCookie(): string[] {
@@ -108,6 +121,10 @@ export class Headers {
 
   get [Symbol.toStringTag](): string {
     return 'Headers';
+  }
+
+  #requireMutable(): void {
+    if (this.#isImmutable) throw new TypeError('These headers cannot be changed: copy them with new Headers(headers)');
   }
 
   #add(name: string, value: string): void {

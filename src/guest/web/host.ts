@@ -12,27 +12,48 @@ export interface WebHost {
   bindContext<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => R;
   /** 32 bytes of the host's randomness, new for each sandbox, from which the generator is seeded. */
   seed(): Uint8Array;
-  /** The service behind fetch(); rejects with a TypeError whose cause has a `code`. */
-  fetch(request: FetchCall, signal: unknown): Promise<FetchReply>;
+  /**
+   * Asks the host for a service of this kind, on behalf of the invocation that runs now; `meta` is JSON. Returns null
+   * outside of any invocation. Throws a TypeError where the meta is too long.
+   */
+  ask(kind: string, meta: string, body: AskBody, listener: AskListener): Ask | null;
   /** Milliseconds since the sandbox began, coarse on purpose. */
   nowMs(): number;
   /** An error nobody caught. */
   reportError(error: unknown): void;
 }
 
-export interface FetchCall {
-  method: string;
-  url: string;
-  /** Name, value, name, value … */
-  headers: string[];
-  body: string | Uint8Array | null;
+export type AskBody = string | Uint8Array | ReadableStream | null;
+
+/** Hears `head` or `fail`, and `fail` after `head` if the answer's body breaks off. */
+export interface AskListener {
+  /** The answer: its body is bytes where it came whole, else a stream. */
+  head(meta: unknown, body: Uint8Array | ReadableStream): void;
+  fail(error: unknown): void;
+  /** Nothing more comes from the host. Heard once, around the last of the others. */
+  over(): void;
+  /** What user code is to see in the place of a refusal. */
+  errorOf(refusal: AskRefusal): unknown;
 }
 
+export interface AskRefusal {
+  readonly code: string;
+  readonly message: string;
+  readonly details?: Readonly<Record<string, string | number | null>>;
+}
+
+export interface Ask {
+  /** Nobody wants the answer, or the rest of it: the listener fails with the reason, and so does the body's stream. */
+  cancel(reason: unknown): void;
+}
+
+/** What the host says of a response; its body comes apart from it. */
 export interface FetchReply {
   readonly status: number;
   readonly statusText: string;
   /** Of the last hop. */
   readonly url: string;
+  readonly redirected: boolean;
+  /** Name, value, name, value … */
   readonly headers: readonly string[];
-  readonly body: string | Uint8Array | ReadableStream | null;
 }

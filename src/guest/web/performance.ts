@@ -1,28 +1,87 @@
-/** performance: a clock as coarse as the host makes it. */
+/** performance: a clock as coarse as the sandbox's, marks and measures. */
 
-import { host } from './engine.ts';
+import { elapsedTimeMs, timeOriginMs } from './clock.ts';
 import { EventTarget } from './events.ts';
-import { now } from './primordials.ts';
+import { defineInterface, illegalConstructor, requireArguments } from './interface.ts';
+import { PerformanceMark, type PerformanceEntry, type PerformanceMeasure } from './performance-entry.ts';
+import { enqueue } from './performance-observer.ts';
+import { clear, kept, measureOf, select } from './performance-timeline.ts';
+import { put, toText } from './primordials.ts';
+
+export { PerformanceEntry, PerformanceMark, PerformanceMeasure } from './performance-entry.ts';
+export { PerformanceObserver, PerformanceObserverEntryList } from './performance-observer.ts';
+
+const MAKE: unique symbol = Symbol('make');
 
 class Performance extends EventTarget {
-  readonly #origin: number = now() - host.nowMs();
+  /** Only `performance` itself has it, so that its methods can't be called on anything else. */
+  readonly #isPerformance: true = true;
+
+  constructor(token: unknown = undefined) {
+    if (token !== MAKE) throw illegalConstructor();
+    super();
+  }
 
   now(): number {
-    return host.nowMs();
+    void this.#isPerformance;
+    return elapsedTimeMs();
   }
 
   get timeOrigin(): number {
-    return this.#origin;
+    void this.#isPerformance;
+    return timeOriginMs();
   }
 
-  toJSON(): { timeOrigin: number } {
-    return { timeOrigin: this.#origin };
+  toJSON(): object {
+    const json = {};
+    put(json, 'timeOrigin', this.timeOrigin);
+    return json;
   }
 
-  override get [Symbol.toStringTag](): string {
-    return 'Performance';
+  mark(name: unknown, options: object | null | undefined = undefined): PerformanceMark {
+    void this.#isPerformance;
+    requireArguments(arguments.length, 1, 'performance.mark()');
+    const mark = new PerformanceMark(name, options);
+    enqueue(mark);
+    return mark;
+  }
+
+  measure(name: unknown, startOrOptions: unknown = undefined, endMark: unknown = undefined): PerformanceMeasure {
+    void this.#isPerformance;
+    requireArguments(arguments.length, 1, 'performance.measure()');
+    const measure = measureOf(name, startOrOptions, endMark);
+    enqueue(measure);
+    return measure;
+  }
+
+  clearMarks(name: unknown = undefined): void {
+    void this.#isPerformance;
+    clear('mark', name);
+  }
+
+  clearMeasures(name: unknown = undefined): void {
+    void this.#isPerformance;
+    clear('measure', name);
+  }
+
+  getEntries(): PerformanceEntry[] {
+    void this.#isPerformance;
+    return select(kept(), null, null);
+  }
+
+  getEntriesByType(type: unknown): PerformanceEntry[] {
+    void this.#isPerformance;
+    requireArguments(arguments.length, 1, 'performance.getEntriesByType()');
+    return select(kept(), null, toText(type));
+  }
+
+  getEntriesByName(name: unknown, type: unknown = undefined): PerformanceEntry[] {
+    void this.#isPerformance;
+    requireArguments(arguments.length, 1, 'performance.getEntriesByName()');
+    return select(kept(), toText(name), type === undefined ? null : toText(type));
   }
 }
+defineInterface(Performance, 'Performance');
 
-export const performance: Performance = new Performance();
+export const performance: Performance = new Performance(MAKE);
 export { Performance };

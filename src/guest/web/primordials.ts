@@ -40,11 +40,14 @@ export const max: typeof Math.max = Math.max;
 export const now: typeof Date.now = Date.now;
 export const freeze: typeof Object.freeze = Object.freeze;
 export const getPrototypeOf: typeof Object.getPrototypeOf = Object.getPrototypeOf;
+export const setPrototypeOf: typeof Object.setPrototypeOf = Object.setPrototypeOf;
 export const getOwnPropertyDescriptor: typeof Object.getOwnPropertyDescriptor = Object.getOwnPropertyDescriptor;
 export const hasOwn: typeof Object.hasOwn = Object.hasOwn;
 export const keysOf: (value: object) => string[] = Object.keys;
 
-const defineProperty = Object.defineProperty as (target: object, key: PropertyKey, descriptor: object) => object;
+/** The descriptor must have no prototype; see {@link put}. */
+export const defineProperty: (target: object, key: PropertyKey, descriptor: object) => object =
+  Object.defineProperty as never;
 
 /**
  * A descriptor that inherits from nothing: `Object.prototype.get` would turn another into an accessor's. One of each
@@ -104,6 +107,7 @@ export const split: (self: string, separator: string) => string[] = uncurry(Stri
 export const repeat: (self: string, count: number) => string = uncurry(String.prototype.repeat);
 export const join: (self: readonly string[], separator: string) => string = uncurry(Array.prototype.join);
 export const sort: (self: string[]) => string[] = uncurry(Array.prototype.sort) as never;
+export const sortBy: <T>(self: T[], compare: (a: T, b: T) => number) => T[] = uncurry(Array.prototype.sort) as never;
 export const arrayIterator: <T>(self: T[]) => ArrayIterator<T> = uncurry(Array.prototype.values) as never;
 /** Not `test`, which looks `exec` up again. */
 export const exec: (self: RegExp, text: string) => RegExpExecArray | null = uncurry(RegExp.prototype.exec);
@@ -117,6 +121,7 @@ const getter = <T>(prototype: object, key: PropertyKey): ((self: unknown) => T) 
 
 /** Throws a TypeError unless `self` is what it says. */
 export const arrayBufferLength: (self: unknown) => number = getter(globalThis.ArrayBuffer.prototype, 'byteLength');
+export const arrayBufferDetached: (self: unknown) => boolean = getter(globalThis.ArrayBuffer.prototype, 'detached');
 export const typedArrayName: (self: unknown) => string | undefined = getter(typedArray, Symbol.toStringTag);
 export const typedArrayBuffer: (self: unknown) => ArrayBuffer = getter(typedArray, 'buffer');
 export const typedArrayOffset: (self: unknown) => number = getter(typedArray, 'byteOffset');

@@ -12,7 +12,7 @@ import {
 import { host } from './engine.ts';
 import { Headers, headersOf } from './headers.ts';
 import * as modules from './modules.ts';
-import { exec, isObject, toText, toUpperCase, TypeError } from './primordials.ts';
+import { exec, isObject, stringify, toText, toUpperCase, TypeError } from './primordials.ts';
 import { canonicalUrl } from './url-text.ts';
 
 interface RequestInit {
@@ -20,7 +20,10 @@ interface RequestInit {
   readonly headers?: unknown;
   readonly body?: unknown;
   readonly signal?: unknown;
+  readonly redirect?: unknown;
 }
+
+export type Redirect = 'follow' | 'manual' | 'error';
 
 /** What a request is made of when it comes from the engine. */
 export interface RequestSource {
@@ -40,6 +43,16 @@ export let fillRequest: (request: Request, source: RequestSource, body: BodyCont
 /** The signal, if anybody has asked for one or given one. */
 export let signalOf: (request: Request) => object | null;
 
+/** What is sent of it besides its body, whatever user code made of its properties. */
+export let headOf: (request: Request) => RequestHead;
+
+export interface RequestHead {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Headers;
+  readonly redirect: Redirect;
+}
+
 export class Request extends Body {
   #method = 'GET';
   /** In its final form, or as it came (then `#source` says so). */
@@ -47,10 +60,17 @@ export class Request extends Body {
   #source: RequestSource | null = null;
   #headers: Headers | null = null;
   #signal: object | null = null;
+  #redirect: Redirect = 'follow';
 
   static {
     isRequest = (value): value is Request => isObject(value) && #method in value;
     signalOf = (request) => request.#signal;
+    headOf = (request) => ({
+      method: request.#method,
+      url: request.#ownUrl(),
+      headers: request.#ownHeaders(),
+      redirect: request.#redirect,
+    });
     fillRequest = (request, source, body) => {
       request.#method = source.method;
       request.#url = source.url;
@@ -73,10 +93,7 @@ export class Request extends Body {
   }
 
   get url(): string {
-    const source = this.#source;
-    return source === null
-      ? this.#url
-      : canonicalUrl(source.url[0] === '/' ? `http://localhost${source.url}` : source.url);
+    return this.#ownUrl();
   }
 
   get headers(): Headers {
@@ -93,6 +110,10 @@ export class Request extends Body {
     return (this.#signal = controller.signal);
   }
 
+  get redirect(): Redirect {
+    return this.#redirect;
+  }
+
   clone(): Request {
     const copy = new Request(BLANK);
     setContent(copy, cloneContent(this));
@@ -100,11 +121,19 @@ export class Request extends Body {
     copy.#url = this.url;
     copy.#headers = new Headers(this.#ownHeaders());
     copy.#signal = this.signal;
+    copy.#redirect = this.#redirect;
     return copy;
   }
 
   get [Symbol.toStringTag](): string {
     return 'Request';
+  }
+
+  #ownUrl(): string {
+    const source = this.#source;
+    return source === null
+      ? this.#url
+      : canonicalUrl(source.url[0] === '/' ? `http://localhost${source.url}` : source.url);
   }
 
   /** Not `this.headers`, which a subclass or user code may have replaced. */
@@ -117,14 +146,16 @@ export class Request extends Body {
     this.#url = from.#source === null ? from.#url : canonicalUrl(from.#source.url);
     this.#headers = new Headers(from.#ownHeaders());
     this.#signal = from.signal;
+    this.#redirect = from.#redirect;
   }
 
   #initialize(init: RequestInit): void {
     if (!isObject(init)) throw new TypeError('The second argument of Request must be an object');
-    const { method, headers, body, signal } = init;
+    const { method, headers, body, signal, redirect } = init;
     if (method !== undefined) this.#method = methodOf(method);
     if (headers !== undefined) this.#headers = new Headers(headers);
     if (signal !== undefined) this.#signal = signal === null ? null : modules.abort().requireSignal(signal);
+    if (redirect !== undefined) this.#redirect = redirectOf(redirect);
     if (body === undefined || body === null) return;
     if (this.#method === 'GET' || this.#method === 'HEAD')
       throw new TypeError(`A ${this.#method} request cannot have a body`);
@@ -145,6 +176,12 @@ function methodOf(method: unknown): string {
   if (text === '' || exec(NOT_A_TOKEN, text) !== null || exec(FORBIDDEN, upper) !== null)
     throw new TypeError(`${upper} is not a method that a request may have`);
   return exec(STANDARD, upper) === null ? text : upper;
+}
+
+function redirectOf(redirect: unknown): Redirect {
+  const text = toText(redirect);
+  if (text === 'follow' || text === 'manual' || text === 'error') return text;
+  throw new TypeError(`redirect must be "follow", "manual" or "error", not ${stringify(text)}`);
 }
 
 function withoutCredentials(url: string): string {

@@ -1,7 +1,7 @@
 /** Response, as the Fetch standard has it. */
 
 import { Body, cloneContent, contentOf, contentTypeOf, extractContent, setContent, type BodyContent } from './body.ts';
-import { Headers, headersOf, listOf } from './headers.ts';
+import { Headers, headersOf, immutable, listOf } from './headers.ts';
 import type { FetchReply } from './host.ts';
 import { exec, isObject, stringify, toNumber, toText, TypeError, RangeError } from './primordials.ts';
 import { canonicalUrl } from './url-text.ts';
@@ -33,8 +33,17 @@ Object.setPrototypeOf(ResponseParts.prototype, null);
 export let isResponse: (value: unknown) => value is Response;
 /** Throws a TypeError if the body was read. Text and bytes stay readable: one response may answer many requests. */
 export let partsOf: (response: Response) => ResponseParts;
+/** What a response says besides its body, whatever user code made of its properties. */
+export let answerOf: (response: Response) => ResponseHead;
+
+export interface ResponseHead {
+  readonly status: number;
+  readonly url: string;
+  readonly headers: Headers;
+}
+
 /** A response that came from the host. */
-export let responseOf: (reply: FetchReply, wasRedirected: boolean) => Response;
+export let responseOf: (reply: FetchReply, body: BodyContent) => Response;
 
 export class Response extends Body {
   #status = 200;
@@ -54,15 +63,20 @@ export class Response extends Body {
         response.#headers === null ? (type === null ? [] : ['content-type', type]) : listOf(response.#headers);
       return new ResponseParts(response.#status, headers, contentOf(response));
     };
-    responseOf = (reply, wasRedirected) => {
+    answerOf = (response) => ({
+      status: response.#status,
+      url: response.#url,
+      headers: (response.#headers ??= withType(new Headers(), response.#contentType)),
+    });
+    responseOf = (reply, body) => {
       const response = new Response();
       response.#status = reply.status;
       response.#statusText = reply.statusText;
-      response.#headers = headersOf(reply.headers);
+      response.#headers = immutable(headersOf(reply.headers));
       response.#url = reply.url;
-      response.#redirected = wasRedirected;
+      response.#redirected = reply.redirected;
       response.#type = 'basic';
-      setContent(response, reply.body);
+      setContent(response, body);
       return response;
     };
   }
@@ -116,7 +130,7 @@ export class Response extends Body {
   }
 
   get headers(): Headers {
-    return (this.#headers ??= withType(new Headers(), this.#contentType));
+    return answerOf(this).headers;
   }
 
   get url(): string {
@@ -141,6 +155,7 @@ export class Response extends Body {
     copy.#url = this.#url;
     copy.#redirected = this.#redirected;
     copy.#type = this.#type;
+    if (this.#type === 'basic' && copy.#headers !== null) immutable(copy.#headers);
     return copy;
   }
 

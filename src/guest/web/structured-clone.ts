@@ -1,64 +1,117 @@
 /**
- * structuredClone(), for what a function holds: primitives and their objects, plain objects and arrays, Map, Set, Date,
- * RegExp, errors, buffers and views, in any graph. Whatever else is refused, as the HTML standard refuses it.
+ * structuredClone(): primitives and their objects, plain objects and arrays, Map, Set, Date, RegExp, errors, buffers and
+ * views, and those of the platform's own objects that can be copied, in any graph. Whatever else is refused, as the HTML
+ * standard refuses it.
  */
 
+import { cloneError } from './clone-error.ts';
 import { DOMException } from './dom-exception.ts';
+import { dictionaryOf } from './event.ts';
+import { requireArguments } from './interface.ts';
+import { isPlatformObject, kindOf, type PlatformKind } from './platform-objects.ts';
 import {
-  apply,
+  arrayBufferDetached,
   bytesOf,
-  getOwnPropertyDescriptor,
-  hide,
+  dataViewBuffer,
+  dataViewByteLength,
+  dataViewOffset,
+  functionText,
+  getPrototypeOf,
+  hasOwn,
   isArray,
   isArrayBuffer,
   isObject,
   isView,
   keysOf,
+  push,
   put,
   setBytes,
+  stringSlice,
   tagOf,
+  toText,
+  TypeError,
   typedArrayBuffer,
   typedArrayByteLength,
   typedArrayName,
   typedArrayOffset,
-  dataViewBuffer,
-  dataViewByteLength,
-  dataViewOffset,
-  toText,
   uncurry,
   Uint8Array,
 } from './primordials.ts';
 
 type Seen = Map<object, unknown>;
 
-const ERRORS = { Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError } as const;
-const VIEWS = globalThis as unknown as Record<
-  string,
-  new (buffer: ArrayBuffer, offset: number, length: number) => object
->;
+const { Array, BigInt, Boolean, DataView, Date, Map, Number, Object, RegExp, Set, String, Symbol } = globalThis;
+const { Error: Native } = globalThis;
+const { isError } = Native as unknown as { isError(value: unknown): boolean };
+const objectPrototype = Object.prototype;
+const arrayPrototype = Array.prototype;
+type View = new (buffer: ArrayBuffer, offset: number, length: number) => object;
+const VIEWS = { __proto__: null } as unknown as Record<string, View & { readonly BYTES_PER_ELEMENT: number }>;
+for (const name of Object.getOwnPropertyNames(globalThis))
+  if (/^(?:Big)?(?:Uint|Int|Float)\d+(?:Clamped)?Array$/.test(name)) VIEWS[name] = (globalThis as never)[name];
 
+const seenHas = uncurry(Map.prototype.has as (this: Seen, key: object) => boolean);
+const seenGet = uncurry(Map.prototype.get as (this: Seen, key: object) => unknown);
+const mapSet = uncurry(Map.prototype.set as (this: object, key: unknown, value: unknown) => unknown);
+const setAdd = uncurry(Set.prototype.add as (this: object, value: unknown) => unknown);
 const mapForEach = uncurry(
   Map.prototype.forEach as (this: object, callback: (value: unknown, key: unknown) => void) => void,
 );
 const setForEach = uncurry(Set.prototype.forEach as (this: object, callback: (value: unknown) => void) => void);
-const dateValue = uncurry(Date.prototype.getTime);
-const regexpSource = uncurry(getOwnPropertyDescriptor(RegExp.prototype, 'source')?.get as (this: object) => string);
-const regexpFlags = uncurry(getOwnPropertyDescriptor(RegExp.prototype, 'flags')?.get as (this: object) => string);
+const dateValue = uncurry(Date.prototype.getTime as (this: object) => number);
+const regexpSource = uncurry(Object.getOwnPropertyDescriptor(RegExp.prototype, 'source')?.get as (this: object) => string);
+const regexpFlags = uncurry(Object.getOwnPropertyDescriptor(RegExp.prototype, 'flags')?.get as (this: object) => string);
 const transferBuffer = uncurry(ArrayBuffer.prototype.transfer);
-const isError = (Error as unknown as { isError(value: unknown): boolean }).isError;
 
-export function structuredClone(value: unknown, options?: { readonly transfer?: Iterable<unknown> }): unknown {
+interface Options {
+  readonly transfer?: unknown;
+}
+
+export function structuredClone(value: unknown, options: Options | null | undefined = undefined): unknown {
+  requireArguments(arguments.length, 1, 'structuredClone()');
+  return cloneWithTransfer(value, transferOf(options)).clone;
+}
+
+/** The members of `transfer` in an options object. Throws a TypeError for what is no list. */
+export function transferOf(options: Options | null | undefined): unknown[] {
+  const { transfer } = dictionaryOf<Options>(options);
+  const list: unknown[] = [];
+  if (transfer === undefined) return list;
+  if (!isObject(transfer)) throw new TypeError('What is to be transferred is not a list');
+  for (const item of transfer as Iterable<unknown>) push(list, item);
+  return list;
+}
+
+/** A copy for ourselves: nothing moves. Throws a DataCloneError. */
+export const cloneValue = (value: unknown): unknown => cloneOf(value, new Map());
+
+/** `moved`: what has taken the place of each of `transfer`, in their order. Throws a DataCloneError. */
+export function cloneWithTransfer(
+  value: unknown,
+  transfer: readonly unknown[],
+): { readonly clone: unknown; readonly moved: readonly object[] } {
   const seen: Seen = new Map();
-  const moving: ArrayBuffer[] = [];
-  for (const item of options?.transfer ?? []) {
-    if (!isArrayBuffer(item) || moving.includes(item)) throw uncloneable(item, 'cannot be transferred');
-    moving.push(item);
-    seen.set(item, copyBuffer(item));
+  const moved: object[] = [];
+  const commits: (() => void)[] = [];
+  for (let i = 0; i < transfer.length; i++) {
+    const item = transfer[i];
+    if (!isObject(item) || seenHas(seen, item)) throw uncloneable(item, 'cannot be transferred');
+    const move = moveOf(item);
+    mapSet(seen, item, move.moved);
+    push(moved, move.moved);
+    push(commits, () => move.commit());
   }
   // What moves leaves its owner only when nothing can fail any more.
   const clone = cloneOf(value, seen);
-  for (const buffer of moving) transferBuffer(buffer);
-  return clone;
+  for (let i = 0; i < commits.length; i++) commits[i]?.();
+  return { clone, moved };
+}
+
+function moveOf(item: object): ReturnType<NonNullable<PlatformKind['move']>> {
+  if (isArrayBuffer(item)) return { moved: copyBuffer(item), commit: () => void transferBuffer(item) };
+  const move = isPlatformObject(item) ? kindOf(item)?.move : undefined;
+  if (move === undefined) throw uncloneable(item, 'cannot be transferred');
+  return move(item);
 }
 
 function cloneOf(value: unknown, seen: Seen): unknown {
@@ -66,116 +119,143 @@ function cloneOf(value: unknown, seen: Seen): unknown {
     if (typeof value === 'symbol') throw uncloneable(value);
     return value;
   }
-  if (seen.has(value)) return seen.get(value);
-  const clone = typeof value === 'function' ? undefined : (cloneBuiltIn(value, seen) ?? clonePlain(value, seen));
-  if (clone === undefined) throw uncloneable(value);
+  if (seenHas(seen, value)) return seenGet(seen, value);
+  if (typeof value === 'function') throw uncloneable(value);
+  if (isArray(value)) return cloneArray(value, seen);
+  const prototype: unknown = getPrototypeOf(value);
+  if (prototype !== objectPrototype && prototype !== null) {
+    const clone = cloneSpecial(value, seen);
+    if (clone !== null) return clone;
+  }
+  return copyProperties(value, remember(seen, value, {}), seen);
+}
+
+function cloneArray(array: unknown[], seen: Seen): object {
+  const clone: unknown[] = [];
+  clone.length = array.length;
+  return copyProperties(array, remember(seen, array, clone), seen);
+}
+
+/** Own enumerable properties with string keys, as the standard says; classes are lost. */
+function copyProperties(value: object, clone: object, seen: Seen): object {
+  const keys = keysOf(value);
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i] as string;
+    // A getter that ran meanwhile may have deleted it.
+    if (hasOwn(value, key)) put(clone, key, cloneOf((value as Record<string, unknown>)[key], seen));
+  }
   return clone;
 }
 
-/** Undefined where it is none of them; a method called on something that only has the name of its class throws. */
-function cloneBuiltIn(value: object, seen: Seen): object | undefined {
-  if (isArray(value)) return undefined;
+/** Null for an object that is nothing special. */
+function cloneSpecial(value: object, seen: Seen): object | null {
   if (isView(value)) return remember(seen, value, cloneView(value, seen));
-  if (isError(value)) return cloneError(value as Error, seen);
-  try {
-    switch (tagOf(value)) {
-      case '[object ArrayBuffer]':
-        return remember(seen, value, copyBuffer(value as ArrayBuffer));
-      case '[object Date]':
-        return remember(seen, value, new Date(dateValue(value)));
-      case '[object RegExp]':
-        return remember(seen, value, new RegExp(regexpSource(value), regexpFlags(value)));
-      case '[object Boolean]':
-      case '[object Number]':
-      case '[object String]':
-        return remember(seen, value, Object((value as { valueOf(): unknown }).valueOf()) as object);
-    }
-  } catch {
-    return undefined;
-  }
+  if (isArrayBuffer(value)) return remember(seen, value, copyBuffer(value));
+  if (isPlatformObject(value)) return remember(seen, value, clonePlatform(value));
+  if (isError(value)) return cloneError(value, (clone) => void remember(seen, value, clone), (part) => cloneOf(part, seen));
   if (value instanceof Map) return cloneMap(value, seen);
   if (value instanceof Set) return cloneSet(value, seen);
-  return undefined;
+  const simple = cloneSimple(value);
+  if (simple !== null) return remember(seen, value, simple);
+  for (let i = 0; i < NEVER.length; i++) if (value instanceof (NEVER[i] as Kind)) throw uncloneable(value);
+  return null;
 }
 
-function cloneMap(value: object, seen: Seen): object {
-  const clone = remember(seen, value, new Map<unknown, unknown>());
-  const entries: [unknown, unknown][] = [];
-  mapForEach(value, (item, key) => void entries.push([key, item]));
-  for (const [key, item] of entries) clone.set(cloneOf(key, seen), cloneOf(item, seen));
+type Kind = abstract new (...args: never[]) => unknown;
+const NEVER: readonly Kind[] = [Promise, WeakMap, WeakSet, WeakRef, FinalizationRegistry, Symbol as never];
+
+function clonePlatform(value: object): object {
+  const clone = kindOf(value)?.clone;
+  if (clone === undefined) throw uncloneable(value);
+  return clone(value);
+}
+
+/** What holds nothing else. A method throws for what only inherits from its class, which then is a plain object. */
+function cloneSimple(value: object): object | null {
+  try {
+    if (value instanceof Date) return new Date(dateValue(value));
+    if (value instanceof RegExp) return new RegExp(regexpSource(value), regexpFlags(value));
+    for (let i = 0; i < WRAPPERS.length; i++) {
+      const { Wrapper, valueOf } = WRAPPERS[i] as (typeof WRAPPERS)[number];
+      if (value instanceof Wrapper) return Object(valueOf(value)) as object;
+    }
+  } catch {
+    return null;
+  }
+  return null;
+}
+
+type Unwrap = (wrapper: object) => unknown;
+const WRAPPERS: readonly { readonly Wrapper: Kind; readonly valueOf: Unwrap }[] = [
+  { Wrapper: Boolean as never, valueOf: uncurry(Boolean.prototype.valueOf as never) as Unwrap },
+  { Wrapper: Number as never, valueOf: uncurry(Number.prototype.valueOf as never) as Unwrap },
+  { Wrapper: String as never, valueOf: uncurry(String.prototype.valueOf as never) as Unwrap },
+  { Wrapper: BigInt as never, valueOf: uncurry(BigInt.prototype.valueOf as never) as Unwrap },
+];
+
+function cloneMap(map: object, seen: Seen): object | null {
+  const entries: unknown[] = [];
+  try {
+    mapForEach(map, (value, key) => {
+      push(entries, key);
+      push(entries, value);
+    });
+  } catch {
+    return null;
+  }
+  const clone = remember(seen, map, new Map<unknown, unknown>());
+  for (let i = 0; i < entries.length; i += 2) mapSet(clone, cloneOf(entries[i], seen), cloneOf(entries[i + 1], seen));
   return clone;
 }
 
-function cloneSet(value: object, seen: Seen): object {
-  const clone = remember(seen, value, new Set<unknown>());
+function cloneSet(set: object, seen: Seen): object | null {
   const items: unknown[] = [];
-  setForEach(value, (item) => void items.push(item));
-  for (const item of items) clone.add(cloneOf(item, seen));
-  return clone;
-}
-
-function cloneError(error: Error, seen: Seen): object {
-  const { name } = error;
-  const Kind = name in ERRORS ? ERRORS[name as keyof typeof ERRORS] : Error;
-  const clone = remember(seen, error, new Kind());
-  const message = getOwnPropertyDescriptor(error, 'message');
-  if (message !== undefined && 'value' in message) hide(clone, 'message', toText(message.value));
-  hide(clone, 'stack', toText(error.stack));
-  if (Object.hasOwn(error, 'cause')) hide(clone, 'cause', cloneOf(error.cause, seen));
+  try {
+    setForEach(set, (item) => push(items, item));
+  } catch {
+    return null;
+  }
+  const clone = remember(seen, set, new Set<unknown>());
+  for (let i = 0; i < items.length; i++) setAdd(clone, cloneOf(items[i], seen));
   return clone;
 }
 
 function cloneView(view: object, seen: Seen): object {
   const name = typedArrayName(view);
   if (name === undefined) {
-    return new DataView(
-      cloneOf(dataViewBuffer(view), seen) as ArrayBuffer,
-      dataViewOffset(view),
-      dataViewByteLength(view),
-    );
+    const buffer = cloneOf(bufferOf(dataViewBuffer(view)), seen) as ArrayBuffer;
+    return new DataView(buffer, dataViewOffset(view), dataViewByteLength(view));
   }
-  const Kind = VIEWS[name] as (typeof VIEWS)[string] & { readonly BYTES_PER_ELEMENT: number };
-  return new Kind(
-    cloneOf(typedArrayBuffer(view), seen) as ArrayBuffer,
-    typedArrayOffset(view),
-    typedArrayByteLength(view) / Kind.BYTES_PER_ELEMENT,
-  );
+  const buffer = cloneOf(bufferOf(typedArrayBuffer(view)), seen) as ArrayBuffer;
+  const Typed = VIEWS[name] as (typeof VIEWS)[string];
+  return new Typed(buffer, typedArrayOffset(view), typedArrayByteLength(view) / Typed.BYTES_PER_ELEMENT);
+}
+
+/** A view of a buffer that has moved away is nothing that could be copied. */
+function bufferOf(buffer: ArrayBuffer): ArrayBuffer {
+  if (arrayBufferDetached(buffer)) throw uncloneable(buffer, 'is detached');
+  return buffer;
 }
 
 function copyBuffer(buffer: ArrayBuffer): ArrayBuffer {
-  const bytes = bytesOf(buffer) as Uint8Array;
+  const bytes = bytesOf(bufferOf(buffer)) as Uint8Array;
   const copy = new Uint8Array(bytes.length);
   setBytes(copy, bytes);
   return typedArrayBuffer(copy);
 }
 
-/** Own enumerable properties with string keys, as the standard says; classes are lost. */
-function clonePlain(value: object, seen: Seen): object | undefined {
-  if (NEVER.some((kind) => value instanceof kind)) return undefined;
-  const clone = remember(seen, value, isArray(value) ? [] : {});
-  if (isArray(value)) (clone as unknown[]).length = value.length;
-  for (const key of keysOf(value)) put(clone, key, cloneOf((value as Record<string, unknown>)[key], seen));
-  return clone;
-}
-
-const NEVER: readonly (abstract new (...args: never[]) => unknown)[] = [Promise, WeakMap, WeakSet, WeakRef];
-
 function remember<T extends object>(seen: Seen, original: object, clone: T): T {
-  seen.set(original, clone);
+  mapSet(seen, original, clone);
   return clone;
 }
 
 function uncloneable(value: unknown, why = 'could not be cloned'): DOMException {
-  let name: string;
+  let name = 'The value';
   try {
-    name =
-      typeof value === 'symbol'
-        ? toText(value)
-        : typeof value === 'function'
-          ? (apply(Function.prototype.toString, value, []) as string).slice(0, 80)
-          : tagOf(value);
+    if (typeof value === 'function') name = stringSlice(functionText(value), 0, 80);
+    else name = isObject(value) ? tagOf(value) : toText(value);
   } catch {
-    name = 'The value';
+    // A proxy may refuse to say what it is.
   }
   return new DOMException(`${name} ${why}`, 'DataCloneError');
 }

@@ -1,7 +1,7 @@
 /** Timers and microtasks. The host keeps the clock; what is to be called, and for whom, is kept here. */
 
-import { chain, host, resolved } from './engine.ts';
-import { apply, dictionary, max, RangeError, toNumber, TypeError } from './primordials.ts';
+import { chain, host, reportException, resolved } from './engine.ts';
+import { apply, dictionary, max, min, RangeError, toNumber, TypeError } from './primordials.ts';
 
 interface Timer {
   /** Bound to the invocation that started it. */
@@ -18,15 +18,15 @@ const pending = dictionary<Timer>();
 let count = 0;
 let lastId = 0;
 
-export function setTimeout(callback: unknown, delayMs?: unknown, ...args: unknown[]): number {
+export function setTimeout(callback: unknown, delayMs: unknown = 0, ...args: unknown[]): number {
   return start('setTimeout', callback, delayMs, args, false);
 }
 
-export function setInterval(callback: unknown, delayMs?: unknown, ...args: unknown[]): number {
+export function setInterval(callback: unknown, delayMs: unknown = 0, ...args: unknown[]): number {
   return start('setInterval', callback, delayMs, args, true);
 }
 
-export function clearTimer(id: unknown): void {
+export function clearTimer(id: unknown = 0): void {
   const key = typeof id === 'string' ? toNumber(id) : id;
   if (typeof key !== 'number' || !dropTimer(key)) return;
   host.clearTimer(key);
@@ -37,9 +37,9 @@ export function queueMicrotask(callback: unknown): void {
   void chain(resolved(undefined), () => report(callback, []));
 }
 
-/** A timer for something of ours. The delay is clamped as the standard clamps it. */
+/** A timer for something of ours. A delay too long for a timer is as long as one can be. */
 export function startTimer(callback: () => void, delayMs: number): number {
-  return start('setTimeout', callback, delayMs, [], false);
+  return start('setTimeout', callback, min(delayMs, MAX_DELAY_MS), [], false);
 }
 
 export function fireTimer(id: number): void {
@@ -73,9 +73,9 @@ function start(name: string, callback: unknown, delayMs: unknown, args: unknown[
 /** Calls it; what it throws concerns nobody who could catch it. */
 function report(callback: unknown, args: unknown[]): void {
   try {
-    apply(callback, undefined, args);
+    apply(callback, globalThis, args);
   } catch (error) {
-    host.reportError(error);
+    reportException(error);
   }
 }
 

@@ -1,31 +1,33 @@
 /** URLSearchParams, as the URL standard has it. */
 
-import * as modules from './modules.ts';
+import { defineInterface, requireArguments } from './interface.ts';
+import { iterateEntries, pairIteration, type PairIteration } from './pair-iterator.ts';
 import {
-  arrayIterator,
+  dictionary,
+  getOwnPropertyDescriptor,
   isObject,
-  join,
+  ownKeys,
   push,
   put,
-  split,
-  stringIndexOf,
+  sortBy,
   stringSlice,
   toWellFormed,
   TypeError,
 } from './primordials.ts';
-
-type Pair = [name: string, value: string];
+import { parseQuery, serializeQuery, type Entry } from './url-query.ts';
 
 export let isURLSearchParams: (value: unknown) => value is URLSearchParams;
 /** Parameters that tell a URL of their changes. */
 export let paramsOfUrl: (query: string, onChange: (query: string) => void) => URLSearchParams;
 /** The URL has another query. */
 export let resetParams: (params: URLSearchParams, query: string) => void;
+let entryAt: (params: URLSearchParams, index: number) => Entry | null;
 
 const text = (value: unknown): string => toWellFormed(`${value as string}`);
 
 export class URLSearchParams {
-  #list: Pair[] = [];
+  declare [Symbol.iterator]: () => IterableIterator<Entry>;
+  #list: Entry[] = [];
   #onChange: ((query: string) => void) | null = null;
 
   static {
@@ -37,15 +39,18 @@ export class URLSearchParams {
       return params;
     };
     resetParams = (params, query) => void (params.#list = parseQuery(query));
+    entryAt = (params, index) => (index < params.#list.length ? (params.#list[index] as Entry) : null);
   }
 
-  constructor(init?: unknown) {
-    if (init === undefined) return;
-    if (!isObject(init)) this.#list = parseQuery(withoutMark(text(init)));
-    else if (#list in init) this.#list = init.#list.map(([name, value]) => [name, value]);
-    else if (typeof (init as Iterable<unknown>)[Symbol.iterator] === 'function')
-      this.#fillFromPairs(init as Iterable<unknown>);
-    else this.#fillFromObject(init as Record<string, unknown>);
+  constructor(init: unknown = '') {
+    if (!isObject(init)) {
+      this.#list = parseQuery(withoutMark(text(init)));
+      return;
+    }
+    const iterate: unknown = (init as Partial<Iterable<unknown>>)[Symbol.iterator];
+    if (iterate === undefined || iterate === null) this.#list = entriesOfObject(init);
+    else if (#list in init && iterate === entries) this.#list = copyOf(init.#list);
+    else this.#list = entriesOfPairs(init as Iterable<unknown>);
   }
 
   get size(): number {
@@ -53,163 +58,154 @@ export class URLSearchParams {
   }
 
   append(name: unknown, value: unknown): void {
-    push(this.#list, [text(name), text(value)]);
+    const list = this.#list;
+    requireArguments(arguments.length, 2, 'URLSearchParams.append()');
+    push(list, [text(name), text(value)]);
     this.#changed();
   }
 
-  delete(name: unknown, value?: unknown): void {
-    const matches = matcher(name, value);
-    this.#list = this.#list.filter((pair) => !matches(pair));
+  delete(name: unknown, value: unknown = undefined): void {
+    const list = this.#list;
+    requireArguments(arguments.length, 1, 'URLSearchParams.delete()');
+    this.#list = select(list, text(name), wanted(value), false);
     this.#changed();
   }
 
   get(name: unknown): string | null {
-    const wanted = text(name);
-    for (let i = 0; i < this.#list.length; i++)
-      if ((this.#list[i] as Pair)[0] === wanted) return (this.#list[i] as Pair)[1];
-    return null;
+    const list = this.#list;
+    requireArguments(arguments.length, 1, 'URLSearchParams.get()');
+    const index = indexOf(list, text(name), null);
+    return index === -1 ? null : (list[index] as Entry)[1];
   }
 
   getAll(name: unknown): string[] {
-    return this.#list.filter(matcher(name, undefined)).map((pair) => pair[1]);
+    const list = this.#list;
+    requireArguments(arguments.length, 1, 'URLSearchParams.getAll()');
+    const found = select(list, text(name), null, true);
+    const values: string[] = [];
+    for (let i = 0; i < found.length; i++) push(values, (found[i] as Entry)[1]);
+    return values;
   }
 
-  has(name: unknown, value?: unknown): boolean {
-    return this.#list.some(matcher(name, value));
+  has(name: unknown, value: unknown = undefined): boolean {
+    const list = this.#list;
+    requireArguments(arguments.length, 1, 'URLSearchParams.has()');
+    return indexOf(list, text(name), wanted(value)) !== -1;
   }
 
   set(name: unknown, value: unknown): void {
-    const wanted = text(name);
-    const first = this.#list.find((pair) => pair[0] === wanted);
-    if (first === undefined) push(this.#list, [wanted, text(value)]);
-    else {
-      first[1] = text(value);
-      this.#list = this.#list.filter((pair) => pair === first || pair[0] !== wanted);
-    }
+    const list = this.#list;
+    requireArguments(arguments.length, 2, 'URLSearchParams.set()');
+    const key = text(name);
+    const entry: Entry = [key, text(value)];
+    const index = indexOf(list, key, null);
+    if (index === -1) push(list, entry);
+    else this.#list = replaced(list, index, entry);
     this.#changed();
   }
 
   sort(): void {
-    this.#list.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+    sortBy(this.#list, byName);
     this.#changed();
   }
 
-  forEach(callback: (value: string, name: string, params: URLSearchParams) => void, thisArg?: unknown): void {
-    if (typeof callback !== 'function') throw new TypeError('URLSearchParams.forEach() needs a function');
-    // The standard lets the callback change what is still to come.
-    for (let i = 0; i < this.#list.length; i++) {
-      const [name, value] = this.#list[i] as Pair;
-      callback.call(thisArg, value, name, this);
-    }
+  forEach(callback: unknown, thisArg: unknown = undefined): void {
+    iteration.forEach(this, callback, thisArg);
   }
 
-  keys(): ArrayIterator<string> {
-    return arrayIterator(this.#list.map((pair) => pair[0]));
+  keys(): IterableIterator<string> {
+    return iteration.iterate(this, 'keys');
   }
 
-  values(): ArrayIterator<string> {
-    return arrayIterator(this.#list.map((pair) => pair[1]));
+  values(): IterableIterator<string> {
+    return iteration.iterate(this, 'values');
   }
 
-  entries(): ArrayIterator<Pair> {
-    return arrayIterator(this.#list.map(([name, value]): Pair => [name, value]));
-  }
-
-  [Symbol.iterator](): ArrayIterator<Pair> {
-    return this.entries();
+  entries(): IterableIterator<Entry> {
+    return iteration.iterate(this, 'entries');
   }
 
   toString(): string {
-    return serialize(this.#list);
-  }
-
-  get [Symbol.toStringTag](): string {
-    return 'URLSearchParams';
+    return serializeQuery(this.#list);
   }
 
   #changed(): void {
-    this.#onChange?.(serialize(this.#list));
-  }
-
-  #fillFromPairs(pairs: Iterable<unknown>): void {
-    for (const pair of pairs) {
-      const [name, value, ...more] = isObject(pair) ? (pair as Iterable<unknown>) : [];
-      if (value === undefined || more.length > 0) throw new TypeError('A parameter must be a pair of name and value');
-      push(this.#list, [text(name), text(value)]);
-    }
-  }
-
-  #fillFromObject(init: Record<string, unknown>): void {
-    const known = new Map<string, Pair>();
-    for (const key of Object.keys(init)) {
-      const pair: Pair = [text(key), text(init[key])];
-      const before = known.get(pair[0]);
-      if (before === undefined) push(this.#list, pair);
-      else before[1] = pair[1];
-      known.set(pair[0], before ?? pair);
-    }
+    this.#onChange?.(serializeQuery(this.#list));
   }
 }
 
-/** `a=1&b=2` as pairs. */
-export function parseQuery(query: string): Pair[] {
-  try {
-    return parsePlainQuery(query);
-  } catch {
-    // Not every sequence of escapes is UTF-8; the standard's own parser has an answer for those too.
-    return modules.urlParser().parseUrlencodedString(query);
+const iteration: PairIteration<URLSearchParams> = pairIteration('URLSearchParams', entryAt);
+const { entries } = URLSearchParams.prototype;
+defineInterface(URLSearchParams, 'URLSearchParams');
+iterateEntries(URLSearchParams.prototype);
+
+function entriesOfPairs(pairs: Iterable<unknown>): Entry[] {
+  const list: Entry[] = [];
+  for (const pair of pairs) {
+    if (!isObject(pair)) throw notPair();
+    const parts: string[] = [];
+    for (const part of pair as Iterable<unknown>) push(parts, text(part));
+    if (parts.length !== 2) throw notPair();
+    push(list, [parts[0] as string, parts[1] as string]);
   }
+  return list;
 }
 
-function parsePlainQuery(query: string): Pair[] {
-  const pairs: Pair[] = [];
-  if (query === '') return pairs;
-  const parts = split(query, '&');
-  for (let i = 0; i < parts.length; i++) {
-    const part = parts[i] as string;
-    if (part === '') continue;
-    const equals = stringIndexOf(part, '=');
-    if (equals === -1) push(pairs, [decode(part), '']);
-    else push(pairs, [decode(stringSlice(part, 0, equals)), decode(stringSlice(part, equals + 1))]);
+const notPair = (): TypeError => new TypeError('A parameter must be a pair of name and value');
+
+function entriesOfObject(init: object): Entry[] {
+  const list: Entry[] = [];
+  const places = dictionary<number>();
+  const keys = ownKeys(init);
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i] as PropertyKey;
+    if (getOwnPropertyDescriptor(init, key)?.enumerable !== true) continue;
+    if (typeof key === 'symbol') throw new TypeError('The name of a parameter cannot be a symbol');
+    const entry: Entry = [text(key), text((init as Record<PropertyKey, unknown>)[key])];
+    // Two keys may become one, where they have lone surrogates.
+    const place = places[entry[0]];
+    if (place === undefined) {
+      places[entry[0]] = list.length;
+      push(list, entry);
+    } else put(list, place, entry);
   }
-  return pairs;
+  return list;
 }
 
-const { decodeURIComponent, encodeURIComponent } = globalThis;
-
-/** Throws a URIError for escapes that are not UTF-8. */
-function decode(part: string): string {
-  const spaced = stringIndexOf(part, '+') === -1 ? part : join(split(part, '+'), ' ');
-  return stringIndexOf(spaced, '%') === -1 ? spaced : decodeURIComponent(spaced);
+function copyOf(list: readonly Entry[]): Entry[] {
+  const copy: Entry[] = [];
+  for (let i = 0; i < list.length; i++) push(copy, [(list[i] as Entry)[0], (list[i] as Entry)[1]]);
+  return copy;
 }
 
-const serialize = (list: readonly Pair[]): string =>
-  list.map(([name, value]) => `${encode(name)}=${encode(value)}`).join('&');
+const wanted = (value: unknown): string | null => (value === undefined ? null : text(value));
 
-const ESCAPES: Readonly<Record<string, string>> = {
-  '%20': '+',
-  '!': '%21',
-  "'": '%27',
-  '(': '%28',
-  ')': '%29',
-  '~': '%7E',
-};
-const encode = (part: string): string =>
-  encodeURIComponent(part).replace(/%20|[!'()~]/g, (found) => ESCAPES[found] as string);
+const matches = (entry: Entry, name: string, value: string | null): boolean =>
+  entry[0] === name && (value === null || entry[1] === value);
+
+function indexOf(list: readonly Entry[], name: string, value: string | null): number {
+  for (let i = 0; i < list.length; i++) if (matches(list[i] as Entry, name, value)) return i;
+  return -1;
+}
+
+/** The entries that match, or those that don't. */
+function select(list: readonly Entry[], name: string, value: string | null, matching: boolean): Entry[] {
+  const found: Entry[] = [];
+  for (let i = 0; i < list.length; i++)
+    if (matches(list[i] as Entry, name, value) === matching) push(found, list[i] as Entry);
+  return found;
+}
+
+/** `entry` at `index`, and no other of its name. */
+function replaced(list: readonly Entry[], index: number, entry: Entry): Entry[] {
+  const others: Entry[] = [];
+  for (let i = 0; i < list.length; i++) {
+    if (i === index) push(others, entry);
+    else if ((list[i] as Entry)[0] !== entry[0]) push(others, list[i] as Entry);
+  }
+  return others;
+}
+
+const byName = (a: Entry, b: Entry): number => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0);
 
 const withoutMark = (query: string): string => (query[0] === '?' ? stringSlice(query, 1) : query);
-
-function matcher(name: unknown, value: unknown): (pair: Pair) => boolean {
-  const wanted = text(name);
-  if (value === undefined) return (pair) => pair[0] === wanted;
-  const wantedValue = text(value);
-  return (pair) => pair[0] === wanted && pair[1] === wantedValue;
-}
-
-/** The query as a plain object; of a name that occurs more than once, the last value. */
-export function queryObject(query: string): Record<string, string> {
-  const object: Record<string, string> = {};
-  const pairs = parseQuery(query);
-  for (let i = 0; i < pairs.length; i++) put(object, (pairs[i] as Pair)[0], (pairs[i] as Pair)[1]);
-  return object;
-}

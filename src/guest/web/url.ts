@@ -4,10 +4,12 @@
  */
 
 import type { UrlRecord } from 'whatwg-url/lib/url-state-machine.js';
+import { defineInterface, requireArguments } from './interface.ts';
 import * as modules from './modules.ts';
 import { stringIndexOf, stringSlice, toWellFormed, TypeError } from './primordials.ts';
-import { isURLSearchParams, paramsOfUrl, queryObject, resetParams, URLSearchParams } from './url-search-params.ts';
-import { isCanonical } from './url-text.ts';
+import { queryObject } from './url-query.ts';
+import { isURLSearchParams, paramsOfUrl, resetParams, URLSearchParams } from './url-search-params.ts';
+import { canonicalOn, isCanonical } from './url-text.ts';
 
 export { isURLSearchParams, queryObject, URLSearchParams };
 
@@ -29,24 +31,22 @@ export class URL {
     };
   }
 
-  constructor(url: unknown, base?: unknown) {
+  constructor(url: unknown, base: unknown = undefined) {
+    requireArguments(arguments.length, 1, 'new URL()');
     const given = text(url);
-    if (base === undefined && isCanonical(given)) this.#href = given;
-    else this.#record = parseOrThrow(given, base === undefined ? undefined : text(base));
+    const on = base === undefined ? undefined : text(base);
+    this.#href = on === undefined ? (isCanonical(given) ? given : null) : canonicalOn(on, given);
+    if (this.#href === null) this.#record = parseOrThrow(given, on);
   }
 
-  static canParse(url: unknown, base?: unknown): boolean {
-    return URL.parse(url, base) !== null;
+  static canParse(url: unknown, base: unknown = undefined): boolean {
+    requireArguments(arguments.length, 1, 'URL.canParse()');
+    return parse(url, base) !== null;
   }
 
-  static parse(url: unknown, base?: unknown): URL | null {
-    const given = text(url);
-    const givenBase = base === undefined ? undefined : text(base);
-    try {
-      return new URL(given, givenBase);
-    } catch {
-      return null;
-    }
+  static parse(url: unknown, base: unknown = undefined): URL | null {
+    requireArguments(arguments.length, 1, 'URL.parse()');
+    return parse(url, base);
   }
 
   get href(): string {
@@ -175,7 +175,8 @@ export class URL {
   }
 
   get hash(): string {
-    const fragment = this.#href === null ? (this.#parsed().fragment ?? '') : '';
+    const href = this.#href;
+    const fragment = href === null ? (this.#parsed().fragment ?? '') : stringSlice(href, fragmentStart(href) + 1);
     return fragment === '' ? '' : `#${fragment}`;
   }
 
@@ -194,13 +195,11 @@ export class URL {
     return this.href;
   }
 
-  get [Symbol.toStringTag](): string {
-    return 'URL';
-  }
-
   #query(): string {
     const href = this.#href;
-    return href === null ? (this.#parsed().query ?? '') : stringSlice(href, queryStart(href) + 1);
+    return href === null
+      ? (this.#parsed().query ?? '')
+      : stringSlice(href, queryStart(href) + 1, fragmentStart(href));
   }
 
   #parsed(): UrlRecord {
@@ -227,6 +226,18 @@ export class URL {
   }
 }
 
+defineInterface(URL, 'URL');
+
+function parse(url: unknown, base: unknown): URL | null {
+  const given = text(url);
+  const on = base === undefined ? undefined : text(base);
+  try {
+    return new URL(given, on);
+  } catch {
+    return null;
+  }
+}
+
 function parseOrThrow(given: string, base: string | undefined): UrlRecord {
   const { basicURLParse } = modules.urlParser();
   const baseURL = base === undefined ? null : basicURLParse(base);
@@ -240,7 +251,13 @@ function parseOrThrow(given: string, base: string | undefined): UrlRecord {
 const pathStart = (href: string): number => stringIndexOf(href, '/', 8);
 
 function queryStart(href: string): number {
+  const end = fragmentStart(href);
   const mark = stringIndexOf(href, '?');
+  return mark === -1 || mark > end ? end : mark;
+}
+
+function fragmentStart(href: string): number {
+  const mark = stringIndexOf(href, '#');
   return mark === -1 ? href.length : mark;
 }
 

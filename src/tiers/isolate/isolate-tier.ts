@@ -2,9 +2,12 @@
 
 import { dirname } from 'node:path';
 import { createRequire } from 'node:module';
+import type { Capabilities } from '../../core/capability.ts';
+import { DEFAULT_EGRESS } from '../../core/egress.ts';
 import type { FunctionVersion } from '../../core/function.ts';
 import type { Executor, Tier, TierProbe, TierTraits } from '../../core/tier.ts';
 import { Fault } from '../../core/faults.ts';
+import { SYSTEM } from '../../core/principal.ts';
 import { NODE_FLAGS } from '../../lib/v8-flags.ts';
 import type { Wall, WallProbe } from '../../walls/wall.ts';
 import { startExecutor } from '../walled-executor.ts';
@@ -16,6 +19,8 @@ export interface IsolateTierOptions {
   readonly wallProbes: readonly WallProbe[];
   /** Where the guest's bundles and code cache are kept between starts. */
   readonly cacheDir: string;
+  /** Serves what functions ask of the host (`fetch` …). Without it, every ask is refused. */
+  readonly capabilities?: Capabilities;
 }
 
 const TRAITS: TierTraits = { languageWall: 'isolate', sharesExecutor: true, pooled: true, sandboxMemory: 'heap' };
@@ -29,7 +34,7 @@ export function createIsolateTier(options: IsolateTierOptions): Tier {
     if (wall === null) throw new Fault('TIER_UNAVAILABLE', noWall(options.wallProbes).reason);
     files ??= makeGuestFiles(options.cacheDir);
     const { executor, guest, cache } = await files;
-    return startExecutor(wall, {
+    const command = {
       script: executor,
       nodeFlags: NODE_FLAGS,
       args: ['/cordon/guest.js', '/cordon/guest.cache'],
@@ -40,7 +45,8 @@ export function createIsolateTier(options: IsolateTierOptions): Tier {
       ],
       scratchBytes: 0,
       env: {},
-    });
+    };
+    return startExecutor(wall, command, options.capabilities ?? null);
   }
 
   return {
@@ -99,7 +105,7 @@ function callOnce(executor: Executor): Promise<number> {
     {
       id: 'probe',
       cause: 'invoke',
-      principal: { role: 'system', tenant: null, id: null },
+      principal: SYSTEM,
       method: 'GET',
       url: 'http://localhost/',
       headers: [],
@@ -139,8 +145,13 @@ const PROBE: FunctionVersion = {
     concurrency: 1,
   },
   env: {},
+  secrets: [],
+  boundSecrets: [],
   requestBody: 'buffer',
   passAuthorization: false,
+  verifyJwt: false,
+  cors: null,
+  egress: DEFAULT_EGRESS,
   ephemeral: true,
   artifact: {
     format: 'source',

@@ -2,262 +2,211 @@ import assert from 'node:assert/strict';
 import { request as httpRequest } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
-import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
+import { json, text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
-import type { Deployment } from '../../../src/core/deployment.ts';
-import { TOKEN, startControlServer } from './control-server.ts';
-import type { ControlServer } from './control-server.ts';
+import { createRoute, z } from '@hono/zod-openapi';
+import { principalOf, requireAdmin, tenantFor } from '../../../src/control/access.ts';
+import { json as jsonOf } from '../../../src/control/shared.ts';
+import { Fault } from '../../../src/core/faults.ts';
+import { CALLERS, startOperatorServer, type OperatorServer } from './operator-server.ts';
 
-let control: ControlServer;
+const ALLOWED = 'https://console.example.com';
+
+let server: OperatorServer;
 let url: string;
 
-before(async () => {
-  control = await startControlServer();
-  url = control.url;
+const echoRoute = createRoute({
+  method: 'post',
+  path: '/echo',
+  request: { body: { ...jsonOf(z.strictObject({ size: z.number() }), ''), required: true } },
+  responses: { 200: jsonOf(z.unknown(), '') },
 });
 
-after(() => control.close());
-
-const lastDeployment = (): Deployment => control.deployments.at(-1)!;
-
-interface Answer {
-  readonly status: number;
-  readonly type: string | null;
-  // oxlint-disable-next-line typescript/no-explicit-any -- any JSON
-  readonly body: any;
-}
-
-async function call(
-  method: string,
-  path: string,
-  body?: unknown,
-  headers: Record<string, string> = {},
-): Promise<Answer> {
-  const response = await fetch(`${url}${path}`, {
-    method,
-    headers: {
-      authorization: `Bearer ${TOKEN}`,
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      ...headers,
+before(async () => {
+  server = await startOperatorServer(
+    (app) => {
+      app.get('/whoami', (c) => c.json(principalOf(c)));
+      app.get('/tenant', (c) => c.json({ tenant: tenantFor(principalOf(c), c.req.query('tenant')) }));
+      app.get('/admins', (c) => {
+        requireAdmin(principalOf(c));
+        return c.json({});
+      });
+      app.openapi(echoRoute, (c) => c.json(c.req.valid('json'), 200));
+      app.post('/things/:id/invoke', (c) => c.json({}));
+      app.get('/api/v1/invocations/:id', (c) => c.json({}));
+      app.delete('/things/:id', (c) => c.body(null, 204));
+      app.post('/bug', () => {
+        throw new Error('a secret of the host');
+      });
+      app.get('/limited', (c) => {
+        c.header('ratelimit-remaining', '0');
+        throw new Fault('THROTTLED', 'Too many', { retryAfterSeconds: 7 });
+      });
     },
-    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-  });
-  const received = await response.text();
-  return {
-    status: response.status,
-    type: response.headers.get('content-type'),
-    body: received === '' ? null : JSON.parse(received),
-  };
-}
+    { allowedOrigins: [ALLOWED] },
+  );
+  url = server.url;
+});
 
-const F = '/api/v1/functions';
+after(() => server.close());
 
-test('every route, also one that is not there, wants the admin token', async () => {
+test('every path wants a token, also one that is not there', async () => {
   for (const [method, path] of [
-    ['GET', F],
-    ['PUT', `${F}/x`],
-    ['POST', F],
-    ['DELETE', `${F}/x`],
-    ['GET', `${F}/x/logs`],
-    ['GET', '/openapi.json'],
+    ['GET', '/whoami'],
+    ['POST', '/echo'],
+    ['DELETE', '/things/1'],
     ['GET', '/nope'],
+    ['OPTIONS', '/whoami'],
+    ['POST', '/openapi.json'],
+    ['POST', '/docs'],
+    ['GET', '/docs/../whoami'],
+    ['GET', '//docs'],
   ] as const) {
-    const none = await fetch(`${url}${path}`, { method });
+    const none = await server.call('', method, path);
     assert.equal(none.status, 401, `${method} ${path}`);
     assert.equal(none.headers.get('www-authenticate'), 'Bearer realm="cordon"');
-    assert.equal(((await none.json()) as { code: string }).code, 'UNAUTHORIZED');
-    assert.equal((await call(method, path, undefined, { authorization: 'Bearer wrong-wrong-wrong' })).status, 401);
+    assert.equal(none.body.code, 'UNAUTHORIZED');
+    assert.equal((await server.call('wrong', method, path)).status, 401);
   }
 });
 
-test('a function is deployed, shown, listed and deleted, with or without a trailing slash', async () => {
-  const files = { 'src/index.ts': 'export default 1', 'a.bin': { base64: Buffer.from([0, 255]).toString('base64') } };
-  const body = {
-    files,
-    entry: 'src/index.ts',
-    handler: 'main',
-    timeoutMs: 1000,
-    env: { KEY: 'v' },
-    requestBody: 'stream',
-    tier: 'isolate',
-  };
-  const deployed = await call('PUT', `${F}/hello/`, body);
-  assert.equal(deployed.status, 200);
-  assert.deepEqual(
-    [deployed.body.name, deployed.body.version, deployed.body.env, deployed.body.handlerKind],
-    ['hello', 1, ['KEY'], 'module'],
-  );
-  const { files: received, ...rest } = lastDeployment();
-  assert.deepEqual(
-    [...received].map(([path, content]) => [path, [...content].length]),
-    [
-      ['src/index.ts', 16],
-      ['a.bin', 2],
-    ],
-  );
-  assert.deepEqual(rest, {
-    tenant: 'default',
-    name: 'hello',
-    entry: 'src/index.ts',
-    handlerName: 'main',
-    timeoutMs: 1000,
-    env: { KEY: 'v' },
-    requestBody: 'stream',
-    tier: 'isolate',
-  });
+test('a cookie says nothing of who calls', async () => {
   assert.equal(
-    (await call('POST', F, { name: 'other', tenant: 'acme', code: 'return 1', handlerKind: 'script' })).status,
-    201,
+    (await server.call('', 'GET', '/whoami', undefined, { cookie: 'authorization=Token operator' })).status,
+    401,
   );
-  assert.deepEqual(
-    (await call('GET', `${F}/`)).body.functions.map((f: { name: string }) => f.name),
-    ['hello'],
-  );
-  assert.deepEqual(
-    (await call('GET', `${F}?tenant=acme`)).body.functions.map((f: { name: string }) => f.name),
-    ['other'],
-  );
-  assert.equal((await call('GET', `${F}/hello`)).body.version, 1);
-  assert.equal((await call('GET', `${F}/other`)).status, 404);
-  assert.equal((await call('DELETE', `${F}/hello/`)).status, 204);
-  assert.equal((await call('DELETE', `${F}/hello`)).body.code, 'NOT_FOUND');
 });
+
+test('a route finds who called, with Token or Bearer, with or without a slash', async () => {
+  for (const [as, authorization] of [
+    ['operator', 'Token operator'],
+    ['acme', 'Bearer acme'],
+  ] as const) {
+    for (const path of ['/whoami', '/whoami/']) {
+      const { body } = await server.call('', 'GET', path, undefined, { authorization });
+      assert.deepEqual(body, JSON.parse(JSON.stringify(CALLERS[as])));
+    }
+  }
+});
+
+test('each role reaches what it may', async () => {
+  const statuses = async (as: string): Promise<number[]> =>
+    Promise.all(
+      [
+        server.call(as, 'GET', '/whoami'),
+        server.call(as, 'GET', '/admins'),
+        server.call(as, 'POST', '/things/1/invoke/'),
+        server.call(as, 'GET', '/things/1/invoke'),
+        server.call(as, 'GET', '/api/v1/invocations/1'),
+        server.call(as, 'DELETE', '/things/1'),
+      ].map(async (answer) => (await answer).status),
+    );
+  assert.deepEqual(await statuses('operator'), [200, 200, 200, 404, 200, 204]);
+  assert.deepEqual(await statuses('acme'), [200, 200, 200, 404, 200, 204]);
+  assert.deepEqual(await statuses('user'), [200, 403, 200, 404, 200, 204]);
+  assert.deepEqual(await statuses('service'), [403, 403, 200, 403, 200, 403]);
+  assert.deepEqual(await statuses('jwt'), [403, 403, 403, 403, 403, 403]);
+});
+
+test("a principal means its own tenant, and another's is not there", async () => {
+  const tenant = async (as: string, named?: string): Promise<unknown> => {
+    const { status, body } = await server.call(as, 'GET', `/tenant${named === undefined ? '' : `?tenant=${named}`}`);
+    return status === 200 ? body.tenant : status;
+  };
+  assert.deepEqual(
+    [await tenant('operator'), await tenant('operator', 'acme'), await tenant('acme'), await tenant('acme', 'acme')],
+    ['default', 'acme', 'acme', 'acme'],
+  );
+  assert.deepEqual([await tenant('acme', 'default'), await tenant('user', 'other')], [404, 404]);
+  assert.equal(await tenant('operator', '..%2Fx'), 400);
+});
+
+test('a token of an application that names no tenant would reach the default one only', () => {
+  assert.equal(tenantFor(CALLERS['jwt']!, undefined), 'default');
+  assert.throws(() => tenantFor(CALLERS['jwt']!, 'acme'), { code: 'NOT_FOUND' });
+});
+
+test('a page of another origin is refused, whatever it sends', async () => {
+  for (const origin of ['https://evil.example.com', 'null', 'http://127.0.0.1:1', `${ALLOWED}.evil.com`]) {
+    const { status, headers } = await server.call('operator', 'GET', '/whoami', undefined, { origin });
+    assert.equal(status, 403, origin);
+    assert.equal(headers.get('access-control-allow-origin'), null);
+  }
+  assert.equal((await server.call('operator', 'GET', '/whoami', undefined, { origin: url })).status, 200);
+});
+
+test('an origin that the operator allowed may call and read, with a token', async () => {
+  const { status, headers } = await server.call('operator', 'GET', '/whoami', undefined, { origin: ALLOWED });
+  assert.deepEqual([status, headers.get('access-control-allow-origin')], [200, ALLOWED]);
+  assert.equal(headers.get('access-control-allow-credentials'), null);
+  const none = await server.call('', 'GET', '/whoami', undefined, { origin: ALLOWED });
+  assert.deepEqual([none.status, none.headers.get('access-control-allow-origin')], [401, ALLOWED]);
+  const preflight = await preflightOf(ALLOWED);
+  assert.equal(preflight.statusCode, 204);
+  assert.match(String(preflight.headers['access-control-allow-headers']), /authorization/);
+  assert.equal((await preflightOf('https://evil.example.com')).statusCode, 403);
+});
+
+function preflightOf(origin: string): Promise<IncomingMessage> {
+  const headers = { origin, 'access-control-request-method': 'POST' };
+  return new Promise((resolve, reject) => {
+    httpRequest(`${url}/echo`, { method: 'OPTIONS', headers }, (response) => resolve(response.resume()))
+      .on('error', reject)
+      .end();
+  });
+}
 
 test('what is wrong with a request is named: the field, what was expected, what came', async () => {
-  const cases: [unknown, RegExp][] = [
-    [{ code: 1 }, /^code: expected string, but it is 1$/],
-    [{ code: 'x', timeoutMs: '5' }, /^timeoutMs: expected number, but it is "5"$/],
-    [{ code: 'x', tier: 'paper' }, /^tier: expected "wasm" or .+, but it is "paper"$/],
-    [{ code: 'x', timeout: 5 }, /there is no field "timeout"/],
-    [{ code: 'x', env: { A: 1 } }, /^env\.A: expected string, but it is 1$/],
-    [{ code: 'x', env: { 'A-B': '1' } }, /^env: "A-B" is not a name/],
-    [{ files: { 'a.ts': 5 } }, /^files\.a\.ts: expected the text of the file/],
-    [{ files: { 'a.ts': { base64: 'AA=' } } }, /base64 of "a.ts" is not valid/],
-    [{ files: {} }, /at least one file/],
-    [{ files: { 'a.ts': '', 'b.ts': '' } }, /^entry: with more than one file/],
-    [{ files: { 'a.ts': '' }, entry: 'c.ts' }, /^entry: "c.ts" is not among the files/],
-    [{}, /either files or code/],
-    [{ code: 'x', files: { a: '' } }, /either files or code/],
-    [{ code: 'x', tenant: '../x' }, /is not a tenant name/],
+  const cases: [unknown, RegExp, Record<string, string>?][] = [
+    [{ size: '5' }, /^size: expected number, but it is "5"$/],
+    [{}, /^size: expected number, but it is missing$/],
+    [{ size: 1, other: 2 }, /there is no field "other"/],
     [[], /^the body: expected object/],
     ['null', /^the body: expected object, but it is null/],
-    ['{"code":', /Malformed JSON/],
+    ['{"size":', /Malformed JSON/],
     ['', /Malformed JSON/],
+    ['size=1', /must be application\/json, but it is "text\/plain"/, { 'content-type': 'text/plain' }],
   ];
-  for (const [body, detail] of cases) {
-    const { status, type, body: answer } = await call('PUT', `${F}/hello`, body);
-    assert.equal(status, 400, JSON.stringify(body));
-    assert.equal(type, 'application/problem+json');
-    assert.match(answer.detail, detail);
+  for (const [body, detail, headers] of cases) {
+    const answer = await server.call('operator', 'POST', '/echo', body, headers);
+    assert.equal(answer.status, 400, JSON.stringify(body));
+    assert.equal(answer.headers.get('content-type'), 'application/problem+json');
+    assert.match(answer.body.detail, detail);
   }
-  assert.match((await call('PUT', `${F}/Hello`, { code: 'x' })).body.detail, /"Hello" is not a function name/);
-  assert.match((await call('GET', `${F}/x/logs?limit=many`)).body.detail, /^limit: expected number, but it is "many"/);
-  assert.match(
-    (await call('PUT', `${F}/x`, 'code=1', { 'content-type': 'text/plain' })).body.detail,
-    /must be application\/json, but it is "text\/plain"/,
-  );
 });
 
-test('no path of a file leaves the folder of the function', async () => {
-  for (const path of [
-    '/etc/passwd',
-    '../x',
-    'a/../../x',
-    'a//b',
-    './a',
-    'a\\b',
-    'C:x',
-    'a\0b',
-    '',
-    'a/',
-    '..',
-    'x'.repeat(500),
-  ]) {
-    const { status, body } = await call('PUT', `${F}/hello`, { files: { [path]: 'x' } });
-    assert.deepEqual([status, body.code], [400, 'BAD_REQUEST'], JSON.stringify(path));
-  }
-  const poisoned = await call(
-    'PUT',
-    `${F}/hello`,
-    '{"files":{"__proto__":"x","a.ts":"1"},"entry":"a.ts","env":{"__proto__":"x"}}',
-  );
-  assert.ok(poisoned.status === 400 || Object.getPrototypeOf(lastDeployment().env ?? {}) === Object.prototype);
+test('an error of ours goes out without its text, and is reported', async () => {
+  const { status, body } = await server.call('operator', 'POST', '/bug');
+  assert.deepEqual([status, body.code], [500, 'INTERNAL']);
+  assert.ok(!JSON.stringify(body).includes('secret'));
+  assert.match((server.reported.at(-1) as Error).message, /a secret of the host/);
 });
 
-test('a fault of the build goes out with its issues, an error of ours without its text', async () => {
-  const compile = await call('PUT', `${F}/hello`, { code: 'bad' });
-  assert.deepEqual(
-    [compile.status, compile.body.code, compile.body.issues],
-    [400, 'COMPILE_FAILED', ['  1 | bad\n    | ^']],
-  );
-  const bug = await call('PUT', `${F}/hello`, { code: 'bug' });
-  assert.deepEqual([bug.status, bug.body.code], [500, 'INTERNAL']);
-  assert.ok(!JSON.stringify(bug.body).includes('secret'));
-  assert.match((control.reported.at(-1) as Error).message, /a secret of the host/);
+test('a fault carries what its route had said already', async () => {
+  const { status, headers } = await server.call('operator', 'GET', '/limited');
+  assert.deepEqual([status, headers.get('retry-after'), headers.get('ratelimit-remaining')], [429, '7', '0']);
+  assert.equal(headers.get('content-type'), 'application/problem+json');
 });
 
-test('a body over 16 MB is refused, announced or not', async () => {
-  assert.equal((await call('PUT', `${F}/hello`, { code: 'x'.repeat(17 * 1024 * 1024) })).status, 413);
+test('a body over 16 MB is refused, announced or not, and before anybody is told who calls', async () => {
+  const large = 'x'.repeat(17 * 1024 * 1024);
+  assert.equal((await server.call('operator', 'POST', '/echo', large)).status, 413);
+  assert.equal((await server.call('', 'POST', '/echo', '{}')).status, 401);
   const unannounced = (chunks: readonly string[]): Promise<Response> =>
-    fetch(`${url}${F}/hello`, {
-      method: 'PUT',
-      headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+    fetch(`${url}/echo`, {
+      method: 'POST',
+      headers: { authorization: 'Token operator', 'content-type': 'application/json' },
       body: Readable.from(chunks.map((chunk) => Buffer.from(chunk))),
       duplex: 'half',
     } as unknown as RequestInit);
   assert.equal((await unannounced(Array.from({ length: 17 }, () => 'x'.repeat(1024 * 1024)))).status, 413);
-  assert.equal((await unannounced(['{"code":', '"x"}'])).status, 200);
+  const whole = await unannounced(['{"size":', '7}']);
+  assert.deepEqual([whole.status, await json(whole.body!)], [200, { size: 7 }]);
 });
 
 test('a request that no URL can be made of gets a clean 400', async () => {
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
-  socket.end(`GET ${F} HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n`);
+  socket.end(`GET /whoami HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n`);
   assert.match(await text(socket), /^HTTP\/1\.1 400 [\s\S]+application\/problem\+json/);
-});
-
-test('lines are read after a cursor, and for a known function only', async () => {
-  await call('PUT', `${F}/talker`, { code: 'x' });
-  const version = (await control.storage.liveVersions()).find(({ name }) => name === 'talker')!;
-  for (const message of ['one', 'two', 'three'])
-    control.logs.write(version, 'i', { level: 'info', message, timeMs: 1 });
-  const all = (await call('GET', `${F}/talker/logs`)).body.lines;
-  assert.deepEqual(
-    all.map((line: { message: string }) => line.message),
-    ['one', 'two', 'three'],
-  );
-  const rest = (await call('GET', `${F}/talker/logs/?after=${all[0].id}&limit=1`)).body.lines;
-  assert.deepEqual(
-    rest.map((line: { message: string }) => line.message),
-    ['two'],
-  );
-  assert.equal((await call('GET', `${F}/talker/logs?tenant=acme`)).status, 404);
-});
-
-test('following brings lines as they are written, and ends with the client', async () => {
-  await call('PUT', `${F}/live`, { code: 'x' });
-  const version = (await control.storage.liveVersions()).find(({ name }) => name === 'live')!;
-  const request = httpRequest(`${url}${F}/live/logs?follow=1`, { headers: { authorization: `Bearer ${TOKEN}` } }).end();
-  const response = await new Promise<IncomingMessage>((resolve) => request.on('response', resolve));
-  assert.equal(response.headers['content-type'], 'application/x-ndjson');
-  // Leaving is an error to the one who leaves.
-  const lines = createInterface({ input: response.on('error', () => {}) }).on('error', () => {});
-  request.on('error', () => {});
-  let written = 0;
-  for await (const line of lines) {
-    if (line !== '') assert.equal(JSON.parse(line).message, `line ${written}`);
-    if (written === 3) break;
-    written += 1;
-    control.logs.write(version, null, { level: 'info', message: `line ${written}`, timeMs: 1 });
-  }
-  request.destroy();
-  await control.followerGone;
-});
-
-test('the description names every route', async () => {
-  const { status, body } = await call('GET', '/openapi.json');
-  assert.equal(status, 200);
-  assert.deepEqual(Object.keys(body.paths), [`${F}/{name}`, F, `${F}/{name}/logs`]);
-  assert.ok(body.components.schemas.Function && body.components.schemas.Problem);
 });

@@ -1,83 +1,250 @@
-/** A control API on a real listener, storage and logs; only the builder is left out. */
+/** The functions of the operator API on a real listener, with real parts over stores in memory; a test plays builder and sandboxes. */
 
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
-import { createAuthenticator } from '../../../src/auth/authenticator.ts';
-import { createControlApp } from '../../../src/control/app.ts';
+import type { TestContext } from 'node:test';
+import { Deployer } from '../../../src/control/deployer.ts';
+import { FunctionChanges } from '../../../src/control/function-changes.ts';
+import { addFunctionInvoke } from '../../../src/control/function-invoke.ts';
+import { addFunctions } from '../../../src/control/functions.ts';
+import { addInvocationResults } from '../../../src/control/invocation-results.ts';
+import { addLogs } from '../../../src/control/logs.ts';
+import { Releases } from '../../../src/control/releases.ts';
+import { addRollouts } from '../../../src/control/rollouts.ts';
+import { addVersions } from '../../../src/control/versions.ts';
+import type { AuditEntry } from '../../../src/core/audit.ts';
 import type { Deployment } from '../../../src/core/deployment.ts';
 import { Fault } from '../../../src/core/faults.ts';
-import { createLogs } from '../../../src/observe/logs.ts';
-import type { Logs } from '../../../src/observe/logs.ts';
-import { createOutput } from '../../../src/observe/output.ts';
-import { openSqliteStorage } from '../../../src/storage/sqlite-storage.ts';
-import type { Storage } from '../../../src/storage/storage.ts';
-import { newVersion } from '../../conformance/storage.ts';
+import type { FunctionStore } from '../../../src/core/function-record.ts';
+import type { Artifact, FunctionVersion } from '../../../src/core/function.ts';
+import type { LogEntry } from '../../../src/core/invocation.ts';
+import type { InvocationResult } from '../../../src/core/invocation-result.ts';
+import type { LogLine } from '../../../src/core/log-line.ts';
+import { OPERATOR, type Principal } from '../../../src/core/principal.ts';
+import type { Environment, Environments } from '../../../src/core/variable.ts';
+import type { InvocationOutcome, InvocationRequest } from '../../../src/core/whole-invocation.ts';
+import { Routes } from '../../../src/gateway/routes.ts';
+import { MemoryDeployments, MemoryFunctions } from '../../support/memory-functions.ts';
+import { MemoryIdempotency } from '../../support/memory-idempotency.ts';
+import { CALLERS, startOperatorServer, type OperatorServer } from './operator-server.ts';
 
-export const TOKEN = 'a-token-for-the-tests';
+export const ADMIN: Principal = CALLERS['acme']!;
+export const USER: Principal = CALLERS['user']!;
+export { OPERATOR };
 
-export interface ControlServer {
-  readonly url: string;
-  readonly storage: Storage;
-  readonly logs: Logs;
-  /** In the order in which they came. */
-  readonly deployments: readonly Deployment[];
-  /** Errors that the client is told nothing about. */
-  readonly reported: readonly unknown[];
-  /** Resolves when the first follower has gone. */
-  readonly followerGone: Promise<void>;
-  close(): Promise<void>;
+export const F = '/api/v1/functions';
+
+export interface ControlParts {
+  readonly functions: MemoryFunctions;
+  readonly deployments: MemoryDeployments;
+  readonly routes: Routes;
+  readonly releases: Releases;
+  readonly deployer: Deployer;
+  readonly changes: FunctionChanges;
+  readonly audited: Omit<AuditEntry, 'timeMs'>[];
+  readonly retired: FunctionVersion[];
+  readonly probed: FunctionVersion[];
+  readonly reported: unknown[];
+  /** By tenant: what its versions get beside their own variables; a test changes it. */
+  readonly environments: Map<string, Environment>;
+  readonly suspended: Set<string>;
+  maxFunctions: number;
+  /** What the next build waits for. */
+  gate: Promise<void>;
+  /** What the next probes find. */
+  probe(version: FunctionVersion): Promise<Fault | null>;
 }
 
-/** Code that is `bad` does not compile; code that is `bug` makes the server fail. */
-export async function startControlServer(): Promise<ControlServer> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'cordon-control-'));
-  const storage = await openSqliteStorage(dataDir);
-  const logs = await createLogs({ store: storage, stdout: createOutput(new PassThrough().resume()), retentionDays: 1 });
-  const deployments: Deployment[] = [];
+export const NO_ENVIRONMENT: Environment = { env: {}, secrets: [], boundSecrets: [] };
+
+/** Code that is `bad` does not compile, `bug` is an error of ours, `broken` does not load. */
+export function createControlParts(store: FunctionStore = new MemoryFunctions()): ControlParts {
+  // A test that brings another store has no use for what the one in memory can besides.
+  const functions = store as MemoryFunctions;
+  const routes = new Routes();
+  const deployments = new MemoryDeployments();
+  const audited: Omit<AuditEntry, 'timeMs'>[] = [];
+  const retired: FunctionVersion[] = [];
   const reported: unknown[] = [];
-  const followerGone = Promise.withResolvers<void>();
-  const server = createServer(
-    createControlApp({
-      authenticate: createAuthenticator(TOKEN),
-      async deploy(deployment) {
-        deployments.push(deployment);
-        const code = Buffer.from(deployment.files.get(deployment.entry)!).toString();
-        if (code === 'bad') throw new Fault('COMPILE_FAILED', 'index.ts:1:1: no', { issues: ['  1 | bad\n    | ^'] });
-        if (code === 'bug') throw new Error('a secret of the host');
-        const { tenant, name, env = {} } = deployment;
-        await storage.deployVersion(newVersion({ tenant, name, env }), deployment.files);
-        return (await storage.functionOf(tenant, name))!;
-      },
-      functions: storage,
-      logs: {
-        read: (query) => logs.read(query),
-        follow(target, signal) {
-          signal.addEventListener('abort', () => followerGone.resolve());
-          return logs.follow(target, signal);
-        },
-      },
-      report: (error) => reported.push(error),
-    }),
-  );
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    storage,
-    logs,
-    deployments,
-    reported,
-    followerGone: followerGone.promise,
-    async close() {
-      await logs.close();
-      server.closeAllConnections();
-      server.close();
-      await storage.close();
-      rmSync(dataDir, { recursive: true });
+  const audit = { record: (entry: Omit<AuditEntry, 'timeMs'>) => void audited.push(entry) };
+  const report = (error: unknown): void => void reported.push(error);
+  const tenants = new Map<string, Environment>();
+  const environments: Environments = {
+    resolve(tenant, _name, versionEnv) {
+      const environment = tenants.get(tenant) ?? NO_ENVIRONMENT;
+      return Promise.resolve({ ...environment, env: { ...environment.env, ...versionEnv } });
     },
   };
+  const releases = new Releases({
+    functions,
+    environments,
+    routes,
+    retire: (version) => void retired.push(version),
+    report,
+  });
+  const isOperatorHost = (host: string): boolean => host === 'admin.example.com';
+  const parts: Omit<ControlParts, 'deployer' | 'changes'> = {
+    functions,
+    deployments,
+    routes,
+    releases,
+    audited,
+    retired,
+    probed: [],
+    reported,
+    environments: tenants,
+    suspended: new Set(),
+    maxFunctions: 100_000,
+    gate: Promise.resolve(),
+    probe: ({ artifact }) =>
+      Promise.resolve(
+        Buffer.from(artifact.code).toString() === 'broken'
+          ? new Fault('LOAD_FAILED', 'boom', { stack: 'at index.ts:1' })
+          : null,
+      ),
+  };
+  const deployer = new Deployer({
+    limits: {
+      maxCodeBytes: 256 * 1024,
+      maxBundleBytes: 1024 * 1024,
+      maxBodyBytes: 1024 * 1024,
+      maxResponseBytes: 1024 * 1024,
+      functionTimeoutMs: 30_000,
+      maxMemoryMb: 512,
+    },
+    defaultTier: 'isolate',
+    defaultCordon: 'tenant',
+    tiers: [
+      { name: 'isolate', probe: { works: true, detail: '' } },
+      { name: 'container', probe: { works: false, reason: 'it is not here', cure: 'Use isolate' } },
+    ],
+    async build({ files, entry }) {
+      await parts.gate;
+      return built(String(files.get(entry)));
+    },
+    functions,
+    deployments,
+    environments,
+    releases,
+    probe(version) {
+      parts.probed.push(version);
+      return parts.probe(version);
+    },
+    maxFunctions: () => parts.maxFunctions,
+    isSuspended: (tenant) => parts.suspended.has(tenant),
+    isOperatorHost,
+    forgetLogs: () => undefined,
+    audit,
+    report,
+  });
+  const changes = new FunctionChanges({ functions, releases, audit, isOperatorHost });
+  return Object.assign(parts, { deployer, changes });
 }
+
+function built(code: string): Artifact & { readonly warnings: readonly string[] } {
+  if (code === 'bad') throw new Fault('COMPILE_FAILED', 'index.ts:1:1: no', { issues: ['  1 | bad\n    | ^'] });
+  if (code === 'bug') throw new Error('a secret of the host');
+  return { format: 'script', code: Buffer.from(code), cache: null, interleaves: true, warnings: [] };
+}
+
+export function deploymentOf(name: string, changes: Partial<Deployment> = {}, code = 'ok'): Deployment {
+  return { tenant: 'acme', name, files: new Map([['index.ts', Buffer.from(code)]]), entry: 'index.ts', ...changes };
+}
+
+export interface ControlServer extends ControlParts, OperatorServer {
+  readonly reported: unknown[];
+  readonly invoked: { readonly version: FunctionVersion; readonly request: InvocationRequest }[];
+  /** What the next invocation's outcome is; a test may wait with it. */
+  outcome: Partial<InvocationOutcome> | Promise<Partial<InvocationOutcome>>;
+  readonly results: Map<string, InvocationResult>;
+  readonly lines: LogLine[];
+  /** Followers wait for what is written. */
+  write(line: LogLine): void;
+  /** Resolves when the first follower has gone. */
+  readonly followerGone: Promise<void>;
+}
+
+export async function startControlServer(
+  t: TestContext,
+  parts: ControlParts = createControlParts(),
+): Promise<ControlServer> {
+  const invoked: { version: FunctionVersion; request: InvocationRequest }[] = [];
+  const results = new Map<string, InvocationResult>();
+  const lines: LogLine[] = [];
+  const followerGone = Promise.withResolvers<void>();
+  let written = Promise.withResolvers<void>();
+  const counts = new Map<string, number>();
+  const deps = {
+    functions: parts.functions,
+    deployments: parts.deployments,
+    deployer: parts.deployer,
+    functionChanges: parts.changes,
+    releases: parts.releases,
+    idempotency: new MemoryIdempotency(),
+    invocations: {
+      run(version: FunctionVersion, request: InvocationRequest) {
+        const id = `run-${invoked.push({ version, request })}`;
+        const outcome = Promise.resolve(server.outcome).then((ended) => ({ ...ANSWERED, id, ...ended }));
+        return { id, outcome, cancel: () => undefined };
+      },
+    },
+    invocationResults: {
+      put: (result: InvocationResult) => Promise.resolve(void results.set(result.id, result)),
+      find(tenant: string, id: string) {
+        const found = results.get(id);
+        return Promise.resolve(found?.tenant === tenant ? found : null);
+      },
+    },
+    rateLimits: {
+      take(_scope: string, key: string, rule: { readonly limit: number; readonly windowSeconds: number }) {
+        const count = (counts.get(key) ?? 0) + 1;
+        counts.set(key, count);
+        return { allowed: count <= rule.limit, rule, remaining: Math.max(0, rule.limit - count), resetSeconds: 60 };
+      },
+    },
+    invokeRate: { limit: 60, windowSeconds: 60 },
+    isSuspended: (tenant: string) => parts.suspended.has(tenant),
+    logs: {
+      read: () => Promise.resolve(lines),
+      async *follow(_target: unknown, signal: AbortSignal) {
+        signal.addEventListener('abort', () => followerGone.resolve());
+        for (let next = 0; !signal.aborted;) {
+          while (next < lines.length) yield lines[next++]!;
+          await Promise.race([written.promise, followerGone.promise]);
+        }
+      },
+    },
+    report: (error: unknown) => void parts.reported.push(error),
+  };
+  const operator = await startOperatorServer(
+    (app) => {
+      addFunctions(app, deps);
+      addVersions(app, deps);
+      addRollouts(app, deps);
+      addFunctionInvoke(app, deps);
+      addInvocationResults(app, deps);
+      addLogs(app, deps);
+    },
+    { report: deps.report },
+  );
+  t.after(() => operator.close());
+  const server: ControlServer = Object.assign(parts, operator, {
+    reported: parts.reported,
+    invoked,
+    outcome: {},
+    results,
+    lines,
+    write(line: LogLine) {
+      lines.push(line);
+      written.resolve();
+      written = Promise.withResolvers();
+    },
+    followerGone: followerGone.promise,
+  });
+  return server;
+}
+
+const ANSWERED: Omit<InvocationOutcome, 'id'> = {
+  response: { status: 200, headers: ['content-type', 'application/json'], body: Buffer.from('{"a":1}') },
+  fault: null,
+  logs: [{ level: 'info', message: 'hello', timeMs: 1 } satisfies LogEntry],
+  durationMs: 1,
+};

@@ -13,7 +13,7 @@ import { createOutput } from '../../../src/observe/output.ts';
 import type { Output } from '../../../src/observe/output.ts';
 import { openSqliteStorage } from '../../../src/storage/sqlite-storage.ts';
 import type { Storage } from '../../../src/storage/storage.ts';
-import { newVersion } from '../../conformance/storage.ts';
+import { makeVersion } from '../../support/calls.ts';
 
 interface Bench {
   readonly logs: Logs;
@@ -27,7 +27,7 @@ async function start(t: TestContext, options: Partial<LogsOptions> = {}): Promis
   const storage = await openSqliteStorage(dataDir);
   const stdout = new PassThrough();
   const output = createOutput(stdout);
-  const logs = await createLogs({ store: storage, stdout: output, retentionDays: 7, ...options });
+  const logs = await createLogs({ store: storage.logs, stdout: output, retentionDays: 7, ...options });
   t.after(async () => {
     await logs.close();
     await storage.close();
@@ -36,7 +36,7 @@ async function start(t: TestContext, options: Partial<LogsOptions> = {}): Promis
   return { logs, storage, output, stdout };
 }
 
-const VERSION: FunctionVersion = { ...newVersion(), key: 'acme/hello@1', number: 1, ephemeral: false };
+const VERSION: FunctionVersion = makeVersion('hello', { secrets: [] });
 const HELLO = { tenant: 'acme', name: 'hello' };
 const entry = (message: string) => ({ level: 'info', message, timeMs: Date.now() }) as const;
 const messages = (lines: readonly LogLine[]): string[] => lines.map(({ message }) => message);
@@ -46,7 +46,7 @@ test('a line is read back at once, and reaches the table', async (t) => {
   logs.write(VERSION, 'i1', entry('hello'));
   assert.deepEqual(messages(await logs.read({ ...HELLO, afterId: null, limit: 100 })), ['hello']);
   await logs.flush();
-  const [line] = await storage.readLogs({ ...HELLO, afterId: 0, limit: 1 });
+  const [line] = await storage.logs.read({ ...HELLO, afterId: 0, limit: 1 });
   assert.deepEqual([line?.id, line?.invocation, line?.level], [1, 'i1', 'info']);
 });
 
@@ -63,7 +63,7 @@ test('lines of an execution go to stdout alone', async (t) => {
   output.flush();
   assert.match(String(stdout.read()), /once/);
   await logs.flush();
-  assert.equal(await storage.lastLogId(), 0);
+  assert.equal(await storage.logs.lastId(), 0);
 });
 
 test('what the ring no longer has comes from the table', async (t) => {
@@ -83,7 +83,7 @@ test('ids go on after a restart', async (t) => {
   const { logs, storage, output } = await start(t);
   logs.write(VERSION, null, entry('before'));
   await logs.close();
-  const next = await createLogs({ store: storage, stdout: output, retentionDays: 7 });
+  const next = await createLogs({ store: storage.logs, stdout: output, retentionDays: 7 });
   next.write(VERSION, null, entry('after'));
   assert.deepEqual(messages(await next.read({ ...HELLO, afterId: 0, limit: 9 })), ['before', 'after']);
   await next.close();
@@ -141,11 +141,39 @@ test('a long message is cut', async (t) => {
   assert.ok(line!.message.length < 9_000 && line!.message.endsWith('(91808 more characters)'));
 });
 
+test('a secret of the version is in no line: not read, not followed, not in the table, not on stdout', async (t) => {
+  const { logs, storage, output, stdout } = await start(t);
+  const version = { ...VERSION, secrets: ['hunter2-hunter2'] };
+  const follower = logs.follow({ ...HELLO, afterId: 0 }, new AbortController().signal);
+  logs.write(version, 'i1', entry('the password is hunter2-hunter2!'));
+  assert.equal((await follower.next()).value.message, 'the password is [redacted]!');
+  assert.deepEqual(messages(await logs.read({ ...HELLO, afterId: 0, limit: 9 })), ['the password is [redacted]!']);
+  await logs.flush();
+  assert.deepEqual(messages(await storage.logs.read({ ...HELLO, afterId: 0, limit: 9 })), [
+    'the password is [redacted]!',
+  ]);
+  output.flush();
+  assert.equal(String(stdout.read()), '[Function] acme/hello@1 i1 info: the password is [redacted]!\n');
+});
+
+test('a secret that lies across the place where a long message is cut is not half there', async (t) => {
+  const { logs } = await start(t);
+  const secrets = ['hunter2-hunter2', 'x'.repeat(64)];
+  const version = { ...VERSION, secrets };
+  for (let at = 8_100; at < 8_240; at += 1) {
+    const early = at % 2 === 0 ? '' : secrets[1]!;
+    logs.write(version, null, entry(`${early.padEnd(at, '.')}${secrets[0]}${'.'.repeat(200)}`));
+  }
+  const lines = await logs.read({ ...HELLO, afterId: 0, limit: 1000 });
+  assert.equal(lines.length, 140);
+  for (const { message } of lines) assert.doesNotMatch(message, /hunt|hunter|xx/);
+});
+
 test('a deleted function leaves nothing in memory', async (t) => {
   const { logs, storage } = await start(t);
   logs.write(VERSION, null, entry('secret'));
   logs.forget(HELLO);
-  await storage.deleteFunction('acme', 'hello');
+  await storage.logs.remove('acme', 'hello');
   await logs.flush();
   assert.deepEqual(await logs.read({ ...HELLO, afterId: 0, limit: 9 }), []);
 });

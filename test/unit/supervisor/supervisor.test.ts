@@ -28,7 +28,7 @@ async function setup(t: TestContext, options: Partial<SupervisorOptions> = {}): 
     poolSize: 2,
     executorMemoryMb: 512,
     hostMemoryMb: 4096,
-    tenantConcurrency: CONCURRENCY,
+    tenantConcurrency: () => CONCURRENCY,
     report: (line) => void reports.push(line),
     ...options,
   });
@@ -315,7 +315,7 @@ test('a sandbox that ran out of time or memory is not used again', async (t) => 
 });
 
 test('a tenant over its concurrency is throttled and told when to come back, and no other tenant notices', async (t) => {
-  const s = await setup(t, { tenantConcurrency: 3 });
+  const s = await setup(t, { tenantConcurrency: () => 3 });
   const version = makeVersion('f', { limits: { concurrency: 10 } });
   const sinks = [s.call(version), s.call(version), s.call(version), s.call(version)];
   const refused = sinks[3];
@@ -371,7 +371,7 @@ test('a cancel from within the failure of a waiting call changes nothing for tho
 });
 
 test('a cancelled call counts until its guest has settled', async (t) => {
-  const s = await setup(t, { tenantConcurrency: 1 });
+  const s = await setup(t, { tenantConcurrency: () => 1 });
   const version = makeVersion('f');
   const sink = s.call(version);
   const made = only(await s.tier.running('f'));
@@ -701,7 +701,7 @@ test('a start that close() overtakes does not hang', async () => {
     poolSize: 2,
     executorMemoryMb: 64,
     hostMemoryMb: 1024,
-    tenantConcurrency: 1,
+    tenantConcurrency: () => 1,
     report: () => undefined,
   });
   tier.hold();

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { leave, TenantLoads, type TenantLoad } from '../../../src/supervisor/tenant-loads.ts';
 
 test('a tenant enters as often as its limit allows, and again when a call has left', () => {
-  const loads = new TenantLoads(2);
+  const loads = new TenantLoads(() => 2);
   const first = loads.enter('a') as TenantLoad;
   assert.equal(loads.enter('a'), first);
   assert.equal(loads.enter('a'), null);
@@ -14,7 +14,7 @@ test('a tenant enters as often as its limit allows, and again when a call has le
 });
 
 test('tenants that nobody calls any more are forgotten, and those that run are not', () => {
-  const loads = new TenantLoads(1);
+  const loads = new TenantLoads(() => 1);
   assert.ok(loads.enter('busy'));
   const idle = loads.enter('idle') as TenantLoad;
   leave(idle);

@@ -168,7 +168,7 @@ test('a large body is not overtaken by the small frames around it', async (t) =>
   for (let i = 1; i <= 20; i++) {
     sender.send(FrameType.HEAD, i);
     sender.sendBytes(FrameType.DATA, i, Buffer.alloc(CHUNK_BYTES, i));
-    sender.sendCredit(FrameType.CREDIT, i, i * 1000);
+    sender.sendNumber(FrameType.CREDIT, i, i * 1000);
   }
   await inbox.count(60);
   for (let i = 1; i <= 20; i++) {

@@ -11,6 +11,7 @@ export interface Sent {
   body?: unknown;
   query?: unknown;
   reply?: 'http' | 'value';
+  principal?: unknown;
 }
 
 export interface Answer {
@@ -54,6 +55,7 @@ export class Fn {
     body = null,
     query,
     reply = 'http',
+    principal = null,
   }: Sent = {}): Foreign {
     return this.handler({
       method,
@@ -62,6 +64,7 @@ export class Fn {
       body,
       query,
       reply,
+      principal,
       clientAddress: '203.0.113.9',
       invocationId: 'inv-1',
       remainingMs: () => 1234,

@@ -46,7 +46,10 @@ export interface BareContext {
   /** Delays asked for and not cancelled, by timer. */
   readonly timers: Map<number, number>;
   readonly fetched: Foreign[];
-  /** What the next fetch() gets. */
+  /**
+   * What the next fetch() gets: `{ refusal }`, or a FetchReply with a `body` of text or a `stream` beside it; null for nothing
+   * ever, `outside` where there is no invocation.
+   */
   reply: unknown;
   readonly waited: unknown[];
   /** Stands for the invocation that the code which runs belongs to; `bindContext` keeps it. */
@@ -90,9 +93,12 @@ export function bareContext(env: Record<string, string> = {}, beforeInstall = ''
       };
     },
     seed: () => vm.runInContext('new Uint8Array(32).fill(7)', context) as Uint8Array,
-    fetch: (request: unknown) => {
-      self.fetched.push(request);
-      return self.reply instanceof Error ? Promise.reject(self.reply) : Promise.resolve(self.reply);
+    ask: (_kind: string, meta: string, body: unknown, listener: Foreign) => {
+      if (self.reply === 'outside') return null;
+      self.fetched.push({ ...JSON.parse(meta), body });
+      const answer = self.reply as { refusal?: object; body?: string; stream?: unknown } | null;
+      if (answer !== null) queueMicrotask(() => answerTo(self, listener, answer));
+      return { cancel: (reason: unknown) => void (listener.over(), listener.fail(reason)) };
     },
     nowMs: () => 5,
     reportError: (error: unknown) => void self.errors.push(error),
@@ -103,6 +109,16 @@ export function bareContext(env: Record<string, string> = {}, beforeInstall = ''
     waitUntil: (promise: unknown) => void self.waited.push(promise),
   }));
   return Object.assign(self, { controls, registered });
+}
+
+function answerTo(
+  context: BareContext,
+  listener: Foreign,
+  { refusal, body = '', stream, ...reply }: { refusal?: object; body?: string; stream?: unknown },
+): void {
+  if (stream === undefined) listener.over();
+  if (refusal !== undefined) return listener.fail(listener.errorOf(refusal));
+  listener.head(reply, stream ?? context.run(`(bytes) => Uint8Array.from(bytes)`)([...Buffer.from(body)]));
 }
 
 /** A value of another context as one of ours, so that deepEqual compares contents and not prototypes. */

@@ -1,0 +1,131 @@
+/** Deployment schemas: what `/api/v1/functions` takes. A field that is not here is refused: a misspelt limit must not be without effect. */
+
+import { z } from '@hono/zod-openapi';
+import type { Deployment } from '../core/deployment.ts';
+import type { EgressRule } from '../core/egress.ts';
+import { TIER_NAMES } from '../core/tier.ts';
+import type { FunctionUpdate } from './function-changes.ts';
+import { sourceFiles, type SubmittedSource } from './source-files.ts';
+
+type Loose<T> = { readonly [K in keyof T]?: T[K] | undefined };
+
+/** A {@link Deployment} as it is sent: its files as text, its tenant in the principal's own words. */
+export interface DeploymentBody
+  extends
+    Loose<Omit<Deployment, 'id' | 'tenant' | 'name' | 'files' | 'handlerName' | 'egress'>>,
+    Loose<Pick<Deployment, 'tenant'>> {
+  readonly files?: SubmittedSource['files'];
+  readonly code?: string | undefined;
+  readonly handler?: string | undefined;
+  readonly egress?: Loose<EgressRule> | undefined;
+}
+
+export interface NamedDeploymentBody extends DeploymentBody {
+  readonly name: string;
+}
+
+export type FunctionUpdateBody = Loose<FunctionUpdate>;
+
+const fileSchema = z.union([z.string(), z.strictObject({ base64: z.string() })], {
+  error: 'expected the text of the file, or { "base64": … }',
+});
+
+const triggerSchema = z
+  .strictObject({
+    kind: z.enum(['http', 'event', 'cron']),
+    pattern: z.string().nullable().default(null).openapi({ example: 'items:posts:*' }),
+  })
+  .openapi('Trigger');
+
+const corsSchema = z
+  .strictObject({
+    origins: z.array(z.string()).openapi({ example: ['https://app.example.com'] }),
+    methods: z.array(z.string()).default(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']),
+    headers: z.array(z.string()).default(['authorization', 'x-client-info', 'apikey', 'content-type']),
+    credentials: z.boolean().default(false),
+    maxAgeSeconds: z.number().default(600),
+  })
+  .openapi('Cors');
+
+const egressSchema = z
+  .strictObject({
+    allow: z
+      .array(z.string())
+      .nullable()
+      .optional()
+      .openapi({ example: ['api.example.com', '*.cdn.io'] }),
+    refusal: z.enum(['throw', 'response']).optional(),
+  })
+  .openapi('Egress');
+
+const fields = {
+  files: z
+    .record(z.string(), fileSchema)
+    .optional()
+    .openapi({ description: 'Path → content. Packages lie under node_modules/.' }),
+  code: z.string().optional().openapi({ description: 'The whole function, in place of files' }),
+  entry: z.string().optional().openapi({ description: 'The file to start from; not needed when there is one file' }),
+  handler: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .openapi({ description: 'The export called as handler(event, context)' }),
+  handlerKind: z.enum(['module', 'script']).optional(),
+  timeoutMs: z.number().optional(),
+  memoryMb: z.number().optional(),
+  tier: z.enum(TIER_NAMES).optional(),
+  cordon: z.enum(['function', 'tenant', 'shared']).optional(),
+  env: z.record(z.string(), z.string()).optional(),
+  grant: z.array(z.string()).nullable().optional(),
+  requestBody: z.enum(['buffer', 'stream']).optional(),
+  passAuthorization: z.boolean().optional(),
+  verifyJwt: z.boolean().optional().openapi({ description: 'On /functions/v1; default true' }),
+  cors: corsSchema.nullable().optional(),
+  egress: egressSchema.optional(),
+  active: z.boolean().optional(),
+  trigger: triggerSchema.optional(),
+  publicDomain: z.string().nullable().optional(),
+  live: z.boolean().optional().openapi({ description: 'False: kept, and reached by its number or alias only' }),
+  alias: z.string().optional().openapi({ description: 'Points this alias at the new version' }),
+  tenant: z.string().optional().openapi({ description: "Default: the token's own tenant, else `default`" }),
+};
+
+export const deploymentBody: z.ZodType<DeploymentBody> = z.strictObject(fields).openapi('Deployment');
+
+export const namedDeploymentBody: z.ZodType<NamedDeploymentBody> = z
+  .strictObject({ name: z.string(), ...fields })
+  .openapi('NamedDeployment');
+
+export const functionUpdateBody: z.ZodType<FunctionUpdateBody> = z
+  .strictObject({
+    active: z.boolean().optional(),
+    trigger: triggerSchema.optional(),
+    publicDomain: z.string().nullable().optional(),
+    publicDomainApproved: z.boolean().optional().openapi({ description: 'For the operator alone' }),
+  })
+  .openapi('FunctionUpdate');
+
+/** Throws BAD_REQUEST. */
+export function deploymentOf(tenant: string, name: string, body: DeploymentBody): Deployment {
+  const { tenant: _tenant, files, code, entry, handler, egress, ...rest } = body;
+  return {
+    ...withoutUndefined(rest),
+    ...(handler === undefined ? {} : { handlerName: handler }),
+    ...(egress === undefined ? {} : { egress: withoutUndefined(egress) }),
+    ...sourceFiles({ files, code, entry }),
+    tenant,
+    name,
+  };
+}
+
+export const updateOf = (body: FunctionUpdateBody): FunctionUpdate => withoutUndefined(body);
+
+type WithoutUndefined<T> = { [K in keyof T]: Exclude<T[K], undefined> };
+
+/** With exactOptionalPropertyTypes a field is absent, not undefined. */
+function withoutUndefined<T extends object>(value: T): Partial<WithoutUndefined<T>> {
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as Partial<
+    WithoutUndefined<T>
+  >;
+}

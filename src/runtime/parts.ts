@@ -1,0 +1,278 @@
+/** Parts: everything that runs functions, wired, without a listener. */
+
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { loadAdminToken, type AdminToken } from '../auth/admin-token.ts';
+import { openTokens, type Tokens } from '../auth/tokens.ts';
+import { createBuilder, type Builder } from '../builder/builder.ts';
+import { createCapabilities } from '../capabilities/registry.ts';
+import { loadMasterKey, loadPreviousMasterKey } from '../capabilities/secrets/master-key.ts';
+import { Variables } from '../capabilities/secrets/variables.ts';
+import { openVault } from '../capabilities/secrets/vault.ts';
+import type { Config } from '../config.ts';
+import { Canaries } from '../control/canaries.ts';
+import { Deployer } from '../control/deployer.ts';
+import { FunctionChanges } from '../control/function-changes.ts';
+import { Releases } from '../control/releases.ts';
+import type { EgressRefusal } from '../core/egress.ts';
+import type { Executions } from '../core/execution.ts';
+import { Fault } from '../core/faults.ts';
+import type { FunctionVersion } from '../core/function.ts';
+import { InvocationIds } from '../core/invocation-ids.ts';
+import { SYSTEM } from '../core/principal.ts';
+import type { Invocations } from '../core/whole-invocation.ts';
+import { createEgress, type Egress } from '../egress/egress.ts';
+import { Origins } from '../gateway/origin.ts';
+import { Routes } from '../gateway/routes.ts';
+import { createAudit, type AuditTrail } from '../observe/audit.ts';
+import { createLogs, type Logs } from '../observe/logs.ts';
+import type { Output } from '../observe/output.ts';
+import { redact } from '../observe/redaction.ts';
+import { openPostgresStorage } from '../storage/postgres-storage.ts';
+import { openSqliteStorage } from '../storage/sqlite-storage.ts';
+import type { Storage } from '../storage/storage.ts';
+import { createExecutions } from '../supervisor/executions.ts';
+import { createInvocations } from '../supervisor/invocations.ts';
+import { Supervisor } from '../supervisor/supervisor.ts';
+import { createIsolateTier } from '../tiers/isolate/isolate-tier.ts';
+import { selectWall } from '../walls/select.ts';
+import type { Wall } from '../walls/wall.ts';
+import { followChanges } from './following.ts';
+import { startHousekeeping } from './housekeeping.ts';
+import { TenantBook } from './tenant-book.ts';
+import { DEFAULT_TIER, probeTiers, refusalOf, wholeLadder, type TierStatus } from './tiers.ts';
+
+/** How long what runs may take to finish when Cordon is told to stop. */
+const DRAIN_MS = 10_000;
+const AUDIT_RETENTION_DAYS = 365;
+
+export interface Parts {
+  readonly config: Config;
+  readonly admin: AdminToken;
+  readonly storage: Storage;
+  readonly tenants: TenantBook;
+  readonly tokens: Tokens;
+  readonly variables: Variables;
+  readonly audit: AuditTrail;
+  readonly logs: Logs;
+  readonly output: Output;
+  readonly origins: Origins;
+  readonly routes: Routes;
+  readonly releases: Releases;
+  readonly canaries: Canaries;
+  readonly functionChanges: FunctionChanges;
+  readonly supervisor: Supervisor;
+  readonly deployer: Deployer;
+  readonly executions: Executions;
+  readonly invocations: Invocations;
+  readonly egress: Egress;
+  readonly wall: Wall | null;
+  readonly tiers: readonly TierStatus[];
+  readonly ids: InvocationIds;
+  report(error: unknown): void;
+  close(): Promise<void>;
+}
+
+export async function startParts(config: Config, output: Output): Promise<Parts> {
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const closers = new Closers();
+  try {
+    return await wire(config, output, closers);
+  } catch (error) {
+    await closers.close();
+    throw error;
+  }
+}
+
+async function wire(config: Config, output: Output, closers: Closers): Promise<Parts> {
+  const line = (text: string): void => output.line(`[cordon] ${text}`);
+  const report = (error: unknown): void =>
+    line(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  closers.add(() => output.flush());
+  const admin = loadAdminToken(config.dataDir, config.adminToken);
+  const storage = await openStorage(config);
+  closers.add(() => storage.close());
+  const variables = await openVariables(config, storage);
+  const tenants = new TenantBook(storage.tenants);
+  await tenants.load();
+  const tokens = await openTokens({ store: storage.tokens, report });
+  closers.add(() => tokens.close());
+  const audit = createAudit({ store: storage.audit, retentionDays: AUDIT_RETENTION_DAYS, report: line });
+  closers.add(() => audit.close());
+  const logs = await createLogs({ store: storage.logs, stdout: output, retentionDays: config.logRetentionDays });
+  closers.add(() => logs.close());
+  const housekeeping = await startHousekeeping(storage, report);
+  closers.add(() => housekeeping.close());
+
+  const { wall, probes } = await selectWall({
+    unsafeNoOsSandbox: config.unsafeNoOsSandbox,
+    uidRange: { first: config.uidRange.first, count: config.uidRange.last - config.uidRange.first + 1 },
+    ...(config.wall === null ? {} : { force: config.wall }),
+  });
+  const egress = createEgress({
+    ...config.egress,
+    // Script bodies fetch what the operator has named, and nothing else (CONTRACTS.md).
+    defaultAllow: ({ handler }) => config.egress.allow ?? (handler === 'script' ? [] : null),
+    ceiling: config.egress.allow,
+    refused: (refusal) => audit.record(refusalEntry(refusal)),
+  });
+  closers.add(() => egress.close());
+  const cacheDir = join(config.dataDir, 'cache');
+  const capabilities = createCapabilities({ fetch: egress.fetch });
+  const probed = await probeTiers([createIsolateTier({ wall, wallProbes: probes, cacheDir, capabilities })]);
+  closers.add(() => Promise.all(probed.map(({ tier }) => tier.close())));
+  const tiers = wholeLadder(probed);
+  const builder =
+    wall === null
+      ? null
+      : createBuilder({ wall, cacheDir: join(cacheDir, 'builds'), maxBundleBytes: config.maxBundleBytes });
+  closers.add(() => builder?.close());
+  const supervisor = new Supervisor({
+    tiers: probed.filter(({ probe }) => probe.works).map(({ tier }) => tier),
+    whyNot: (name) => refusalOf(tiers, name),
+    logs,
+    poolSize: config.poolSize,
+    executorMemoryMb: config.executorMemoryMb,
+    hostMemoryMb: config.hostMemoryMb,
+    tenantConcurrency: (tenant) => tenants.concurrency(tenant) ?? config.tenantConcurrency,
+    report: line,
+  });
+  closers.add(() => supervisor.close(DRAIN_MS));
+
+  const ids = new InvocationIds();
+  const nextId = (): string => ids.next();
+  const invocations = createInvocations({ invoker: supervisor, nextId, redact });
+  const origins = new Origins(config);
+  const routes = new Routes();
+  const releases = new Releases({
+    functions: storage.functions,
+    environments: variables,
+    routes,
+    retire: (version) => supervisor.retire(version),
+    report,
+  });
+  await releases.load();
+  followChanges(storage.changes, { releases, variables, tenants, tokens, report });
+  const isOperatorHost = (host: string): boolean => origins.isReserved(host);
+  const functionChanges = new FunctionChanges({ functions: storage.functions, releases, audit, isOperatorHost });
+  const deployer = new Deployer({
+    limits: config,
+    defaultTier: DEFAULT_TIER,
+    defaultCordon: config.cordon,
+    tiers,
+    build: (source, tenant) => requireBuilder(builder).build(source, tenant),
+    functions: storage.functions,
+    deployments: storage.deployments,
+    environments: variables,
+    releases,
+    probe: (version) => probe(invocations, version),
+    maxFunctions: (tenant) => tenants.maxFunctions(tenant),
+    isSuspended: (tenant) => tenants.isSuspended(tenant),
+    async forgetLogs({ tenant, name }) {
+      variables.forget(tenant);
+      // Before the table is cleared, so that no line that still waits is written after it.
+      logs.forget({ tenant, name });
+      await storage.logs.remove(tenant, name);
+    },
+    isOperatorHost,
+    audit,
+    report,
+  });
+  const canaries = new Canaries({ routes, functions: storage.functions, releases, audit, logs, report });
+  const executions = createExecutions({
+    ...config,
+    invoker: supervisor,
+    tier: DEFAULT_TIER,
+    nextId,
+    build: (code, handler, tenant) =>
+      requireBuilder(builder).build(
+        { files: new Map([['function.ts', Buffer.from(code, 'utf8')]]), entry: 'function.ts', handler },
+        tenant,
+      ),
+  });
+  await supervisor.start();
+
+  return {
+    config,
+    admin,
+    storage,
+    tenants,
+    tokens,
+    variables,
+    audit,
+    logs,
+    output,
+    origins,
+    routes,
+    releases,
+    canaries,
+    functionChanges,
+    supervisor,
+    deployer,
+    executions,
+    invocations,
+    egress,
+    wall,
+    tiers,
+    ids,
+    report,
+    close: () => closers.close(),
+  };
+}
+
+function openStorage(config: Config): Promise<Storage> {
+  return config.databaseUrl === null ? openSqliteStorage(config.dataDir) : openPostgresStorage(config.databaseUrl);
+}
+
+async function openVariables(config: Config, storage: Storage): Promise<Variables> {
+  const { masterKey, masterKeyFile, previousMasterKeyFile, dataDir, functionEnv } = config;
+  const master = loadMasterKey({ key: masterKey, file: masterKeyFile, dataDir });
+  const previous = previousMasterKeyFile === null ? [] : [loadPreviousMasterKey(previousMasterKeyFile)];
+  const vault = await openVault({ store: storage.variables, master, previous });
+  return new Variables({ store: storage.variables, vault, platform: functionEnv });
+}
+
+/** Loads a version without calling its handler; its sandbox then serves the first requests. */
+async function probe(invocations: Invocations, version: FunctionVersion): Promise<Fault | null> {
+  const { outcome } = invocations.run(version, {
+    principal: SYSTEM,
+    cause: 'health-check',
+    method: 'GET',
+    url: `http://localhost/fn/${version.name}`,
+    headers: [],
+    body: null,
+    reply: 'load',
+    fresh: false,
+  });
+  return (await outcome).fault;
+}
+
+function refusalEntry({ tenant, functionName, invocation, host, address, rule, version }: EgressRefusal) {
+  return {
+    actor: 'system',
+    action: 'egress.refused',
+    tenant,
+    target: functionName,
+    outcome: 'refused',
+    details: { invocation, version, host, address, rule },
+  } as const;
+}
+
+function requireBuilder(builder: Builder | null): Builder {
+  if (builder === null)
+    throw new Fault('TIER_UNAVAILABLE', 'Nothing can be built here: no OS wall stands on this machine');
+  return builder;
+}
+
+/** What was opened is closed in the opposite order, also where the rest could not be opened. */
+class Closers {
+  readonly #closers: (() => unknown)[] = [];
+
+  add(close: () => unknown): void {
+    this.#closers.push(close);
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#closers.splice(0).reverse()) await close();
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * `npm run wpt -- DIR [AREA …]`: runs Web Platform Tests from a checkout inside the real guest, behind its walls, each file
+ * as an execution of its own, and prints for each area how many subtests passed of how many.
+ *
+ * `--json FILE` writes every subtest that failed. `--check` ends with 1 where an area falls below expectations.json;
+ * `--update` writes what was found there.
+ */
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { createCordon, type Cordon } from '../../src/index.ts';
+import { AREAS, type Area } from './areas.ts';
+import { runsOf, testFiles, type Report, type TestRun } from './test-file.ts';
+
+interface Tally {
+  passed: number;
+  total: number;
+  readonly failures: Record<string, string[]>;
+}
+
+type Expectations = Record<string, { readonly passed: number; readonly total: number }>;
+
+const EXPECTATIONS = new URL('expectations.json', import.meta.url);
+const TIMEOUT_MS = 30_000;
+const MEMORY_MB = 512;
+const PASS = 0;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'string' }, check: { type: 'boolean' }, update: { type: 'boolean' } },
+});
+const [directory, ...names] = positionals;
+if (directory === undefined) fail('Usage: npm run wpt -- DIR [AREA …] [--json FILE] [--check | --update]');
+const unknown = names.find((name) => !AREAS.some((area) => area.name === name));
+if (unknown !== undefined) fail(`There is no area ${unknown}; there are ${AREAS.map(({ name }) => name).join(', ')}`);
+process.exitCode = await main(resolve(directory), names);
+
+async function main(checkout: string, wanted: readonly string[]): Promise<number> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'cordon-wpt-'));
+  const cordon = await createCordon({ dataDir, maxCodeBytes: 16 * 1024 * 1024, accessLog: false });
+  const tallies: Record<string, Tally> = {};
+  try {
+    for (const area of AREAS) {
+      if (wanted.length > 0 && !wanted.includes(area.name)) continue;
+      const tally = await runArea(cordon, checkout, area);
+      if (tally.total === 0) continue;
+      tallies[area.name] = tally;
+      say(area.name, tally);
+    }
+  } finally {
+    await cordon.close();
+    rmSync(dataDir, { recursive: true, force: true });
+  }
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(tallies, null, 2)}\n`);
+  if (values.update === true) update(tallies);
+  return values.check === true && !compare(tallies, wanted) ? 1 : 0;
+}
+
+async function runArea(cordon: Cordon, checkout: string, { folders, without }: Area): Promise<Tally> {
+  const tally: Tally = { passed: 0, total: 0, failures: {} };
+  const runs = folders
+    .flatMap((folder) => testFiles(checkout, folder))
+    .filter((path) => without?.test(path) !== true)
+    .flatMap((path) => runsOf(checkout, path));
+  const next = runs.values();
+  const worker = async (): Promise<void> => {
+    for (const run of next) count(tally, run, await reportOf(cordon, run));
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  return tally;
+}
+
+async function reportOf(cordon: Cordon, { code }: TestRun): Promise<Report> {
+  const outcome = await cordon.execute({ code, timeoutMs: TIMEOUT_MS, memoryMb: MEMORY_MB });
+  if (outcome.ok) return outcome.result.body as Report;
+  return { tests: [], status: 1, message: `${outcome.fault.code}: ${outcome.fault.message}` };
+}
+
+/** A file that did not get to its end counts as one subtest that failed. */
+function count(tally: Tally, { name }: TestRun, report: Report): void {
+  const failures = report.tests
+    .filter(([, status]) => status !== PASS)
+    .map(([test, , message]) => `${test}: ${message ?? ''}`);
+  const broken = report.status !== PASS ? [`(the file) ${report.message ?? 'ended too early'}`] : [];
+  tally.total += report.tests.length + broken.length;
+  tally.passed += report.tests.length - failures.length;
+  if (failures.length + broken.length > 0) tally.failures[name] = [...broken, ...failures];
+}
+
+function compare(tallies: Readonly<Record<string, Tally>>, wanted: readonly string[]): boolean {
+  const expected = JSON.parse(readFileSync(EXPECTATIONS, 'utf8')) as Expectations;
+  const fallen = Object.entries(expected)
+    .filter(([name]) => wanted.length === 0 || wanted.includes(name))
+    .filter(([name, { passed }]) => (tallies[name]?.passed ?? 0) < passed);
+  for (const [name, { passed, total }] of fallen)
+    process.stdout.write(`${name} fell below its expectation of ${passed} of ${total}\n`);
+  return fallen.length === 0;
+}
+
+function update(tallies: Readonly<Record<string, Tally>>): void {
+  const known = JSON.parse(readFileSync(EXPECTATIONS, 'utf8')) as Expectations;
+  for (const [name, { passed, total }] of Object.entries(tallies)) known[name] = { passed, total };
+  writeFileSync(EXPECTATIONS, `${JSON.stringify(known, null, 2)}\n`);
+}
+
+function say(name: string, { passed, total }: Tally): void {
+  const share = ((100 * passed) / total).toFixed(1);
+  process.stdout.write(`${name.padEnd(20)} ${`${passed}/${total}`.padStart(12)} ${share.padStart(6)} %\n`);
+}
+
+function fail(message: string): never {
+  process.stderr.write(`${message}\n`);
+  process.exit(2);
+}
