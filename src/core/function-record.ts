@@ -111,7 +111,8 @@ export interface FunctionStore {
   /**
    * Keeps a version and its sources, and makes it live where that is asked, all or nothing. Its number is one more than the
    * last that its function ever had, also when the function was deleted in between: a number that came back would bring a
-   * stale sandbox with it. Rejects with CONFLICT where the public domain is another function's.
+   * stale sandbox with it. Of the older versions only the newest 50 stay, and those that something points at. Rejects with
+   * CONFLICT where the public domain is another function's, with NOT_FOUND where the tenant was erased.
    */
   addVersion(version: NewVersion, files: SourceFiles): Promise<FunctionRecord & { readonly added: VersionRecord }>;
   /** `revision`: refuse with PRECONDITION_FAILED unless it is still that. Rejects with NOT_FOUND, CONFLICT. */

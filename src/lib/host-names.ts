@@ -28,7 +28,7 @@ export function hostAndPort(text: string): string | undefined {
 /** `api.example.com`, `*.cdn.io`, either with a port or a scheme before it; or `*`. */
 export function hostPattern(text: string): string | undefined {
   if (text === '*') return text;
-  const match = /^(https?:\/\/)?(\*\.)?(\[[0-9a-f:.]+\]|[^:/\s*]+)(:\d{1,5})?$/i.exec(text);
+  const match = /^(https?:\/\/)?(\*\.)?(\[[0-9a-f:.]+\]|[^:/\s*@\\?#%]+)(:\d{1,5})?$/i.exec(text);
   if (match === null) return undefined;
   const [, scheme = '', wildcard = '', name = '', port = ''] = match;
   if (port !== '' && !isPort(port.slice(1))) return undefined;

@@ -7,7 +7,8 @@
  */
 
 import { Socket } from 'node:net';
-import pg from 'pg';
+import { Client } from 'pg';
+import type { ClientConfig } from 'pg';
 import { sql } from 'kysely';
 import type { Kysely } from 'kysely';
 import type { Change, ChangeFeed } from './storage.ts';
@@ -50,12 +51,12 @@ export async function listeningNodes<Schema>(on: Kysely<Schema>): Promise<number
 }
 
 interface Connection {
-  readonly client: pg.Client;
+  readonly client: Client;
   readonly socket: Socket;
 }
 
 export class PostgresChanges implements ChangeFeed {
-  readonly #config: pg.ClientConfig;
+  readonly #config: ClientConfig;
   readonly #node: number;
   readonly #beat: string;
   readonly #listeners: ((change: Change) => void)[] = [];
@@ -65,7 +66,7 @@ export class PostgresChanges implements ChangeFeed {
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
-  constructor(config: pg.ClientConfig, node: number) {
+  constructor(config: ClientConfig, node: number) {
     this.#config = config;
     this.#node = node;
     this.#beat = `cordon_node_${node}`;
@@ -103,7 +104,7 @@ export class PostgresChanges implements ChangeFeed {
 
   async #connect(): Promise<Connection> {
     const socket = new Socket();
-    const client = new pg.Client({ ...this.#config, stream: () => socket });
+    const client = new Client({ ...this.#config, stream: () => socket });
     const connection = { client, socket };
     client.on('error', () => this.#lost(connection));
     client.on('end', () => this.#lost(connection));

@@ -1,7 +1,8 @@
 /** PostgreSQL storage: one database for several nodes. */
 
 import { randomInt } from 'node:crypto';
-import pg from 'pg';
+import { Client, Pool, types } from 'pg';
+import type { ClientConfig } from 'pg';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { StartError } from '../core/start-error.ts';
 import { bindable } from './bindable.ts';
@@ -33,7 +34,7 @@ export async function openPostgresStorage(url: string): Promise<Storage> {
 export async function openPostgresDatabase(url: string): Promise<Database> {
   const place = placeOf(url);
   const node = randomInt(1, MAX_NODE);
-  const config: pg.ClientConfig = {
+  const config: ClientConfig = {
     connectionString: url,
     application_name: 'cordon',
     connectionTimeoutMillis: CONNECT_MS,
@@ -53,8 +54,8 @@ export async function openPostgresDatabase(url: string): Promise<Database> {
   }
 }
 
-function connect(config: pg.ClientConfig): Kysely<Schema> {
-  const pool = new pg.Pool({
+function connect(config: ClientConfig): Kysely<Schema> {
+  const pool = new Pool({
     ...config,
     Client: BindingClient,
     max: MAX_CONNECTIONS,
@@ -103,14 +104,14 @@ function databaseOf(place: string, node: number, db: Kysely<Schema>, changes: Po
 /** Ids, ms and counts are below 2^53. */
 const INT8 = 20;
 const typeParser = ((oid: number, format?: 'text' | 'binary') =>
-  oid === INT8 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser;
+  oid === INT8 ? Number : types.getTypeParser(oid, format)) as typeof types.getTypeParser;
 
-class BindingClient extends pg.Client {}
+class BindingClient extends Client {}
 
-const query = pg.Client.prototype.query as (...given: unknown[]) => unknown;
-BindingClient.prototype.query = function bound(this: pg.Client, text: unknown, values: unknown, ...rest: unknown[]) {
+const query = Client.prototype.query as (...given: unknown[]) => unknown;
+BindingClient.prototype.query = function bound(this: Client, text: unknown, values: unknown, ...rest: unknown[]) {
   return query.call(this, text, Array.isArray(values) ? values.map(bindable) : values, ...rest);
-} as pg.Client['query'];
+} as Client['query'];
 
 function placeOf(url: string): string {
   const parsed = URL.parse(url);

@@ -71,9 +71,22 @@ class NodeSqliteDialect extends SqliteDialect {
   }
 }
 
+/** Statements that stay prepared; a longer one is a list of many rows, which seldom comes again in the same length. */
+const PREPARED = 200;
+const MAX_PREPARED_CHARS = 2_000;
+
 function adapt(database: DatabaseSync): SqliteDatabase {
+  const prepared = new Map<string, Statement>();
   return {
-    prepare: (sql) => new Statement(database.prepare(sql)),
+    prepare(sql) {
+      const found = prepared.get(sql);
+      if (found !== undefined) return found;
+      const statement = new Statement(database.prepare(sql));
+      if (sql.length > MAX_PREPARED_CHARS) return statement;
+      if (prepared.size === PREPARED) prepared.delete(prepared.keys().next().value!);
+      prepared.set(sql, statement);
+      return statement;
+    },
     close: () => database.close(),
   };
 }
@@ -96,7 +109,8 @@ class Statement implements SqliteStatement {
   }
 
   iterate(parameters: readonly unknown[]): IterableIterator<unknown> {
-    return this.#statement.iterate(...bound(parameters));
+    // Nobody streams, and a statement that is kept could not be walked twice at a time.
+    return this.all(parameters).values();
   }
 }
 

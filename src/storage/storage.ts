@@ -35,14 +35,14 @@ export interface LogStore {
   prune(retention: LogRetention): Promise<number>;
 }
 
-/** What another node has changed; `all`: the listener was away, and anything may have. */
+/** What another node has changed; `all`: the listener was away, or a tenant was erased, and anything may have. */
 export type Change =
   | { readonly kind: 'function'; readonly tenant: string; readonly name: string }
   | { readonly kind: 'variables'; readonly tenant: string; readonly name: string | null }
   | { readonly kind: 'tenants' | 'tokens' | 'all' };
 
 export interface ChangeFeed {
-  /** Told of other nodes' changes only; a node knows its own. */
+  /** Told of other nodes' changes only; a node knows its own. The listener must not throw. */
   subscribe(listener: (change: Change) => void): void;
   /** For how many ms the feed has been silent that should speak; 0 while it is healthy. Over 5 s: not ready. */
   staleMs(): number;

@@ -12,6 +12,7 @@ import type {
   CapabilityRefusal,
   CapabilitySink,
 } from '../core/capability.ts';
+import type { AnswerAllowance } from './answer-allowance.ts';
 import { BodyReceiver, BodySender, type BodyFrames } from './body.ts';
 import type { Connection } from './connection.ts';
 import { FrameType, type AnswerFailMeta, type AnswerHeadMeta } from './frames.ts';
@@ -21,9 +22,6 @@ import { readAsk, type ReadAsk } from './verdicts.ts';
 /** So many may be open at once in one call; the next is refused. */
 export const MAX_OPEN_ASKS = 64;
 
-/** Refusals that nobody reads may not pile up here. */
-const MAX_BACKLOG_BYTES = 32 * 1024 * 1024;
-
 const TOO_MANY: CapabilityRefusal = {
   code: 'TOO_MANY_REQUESTS',
   message: `more than ${MAX_OPEN_ASKS} requests of one invocation are open at once`,
@@ -32,20 +30,27 @@ const CANCELLED: CapabilityRefusal = { code: 'CANCELLED', message: 'the invocati
 const UNAVAILABLE: CapabilityRefusal = { code: 'UNAVAILABLE', message: 'this host offers no capabilities' };
 const FAILED: CapabilityRefusal = { code: 'INTERNAL', message: 'the host failed to begin it' };
 
+/** What all asks of one connection share. */
+export interface AskHost {
+  readonly connection: Connection;
+  /** Null where there are none: every ask is refused. */
+  readonly capabilities: Capabilities | null;
+  readonly allowance: AnswerAllowance;
+}
+
 export class HostAsks {
-  readonly #connection: Connection;
+  readonly #host: AskHost;
   readonly #call: number;
   readonly #caller: CapabilityCaller;
-  readonly #capabilities: Capabilities | null;
   readonly #open = new Map<number, HostAsk>();
   #last = 0;
   #closed = false;
 
-  constructor(connection: Connection, call: number, caller: CapabilityCaller, capabilities: Capabilities | null) {
-    this.#connection = connection;
+  /** `call` is its id on the connection. */
+  constructor(host: AskHost, call: number, caller: CapabilityCaller) {
+    this.#host = host;
     this.#call = call;
     this.#caller = caller;
-    this.#capabilities = capabilities;
   }
 
   /** Takes one frame. Throws a ProtocolError for what no honest guest says. */
@@ -67,28 +72,25 @@ export class HostAsks {
   #begin(read: ReadAsk, body: Buffer): void {
     if (read.number <= this.#last) throw new ProtocolError(`ask ${read.number} a second time`);
     this.#last = read.number;
+    this.#host.allowance.require();
+    const { capabilities } = this.#host;
     const refusal = this.#refusal();
-    if (refusal !== null) return this.#refuse(read.number, refusal);
-    const { number } = read;
-    const ask = new HostAsk(this.#connection, this.#call, number, () => void this.#open.delete(number));
-    this.#open.set(number, ask);
-    ask.start(this.#capabilities as Capabilities, this.#caller, read, body);
+    if (refusal !== null || capabilities === null)
+      return sendFailure(this.#host, this.#call, read.number, refusal ?? UNAVAILABLE);
+    const ask = new HostAsk(this.#host, this.#call, read.number, () => void this.#open.delete(read.number));
+    this.#open.set(read.number, ask);
+    ask.start(capabilities, this.#caller, read, body);
   }
 
   #refusal(): CapabilityRefusal | null {
     if (this.#closed) return CANCELLED;
-    if (this.#capabilities === null) return UNAVAILABLE;
     return this.#open.size >= MAX_OPEN_ASKS ? TOO_MANY : null;
-  }
-
-  #refuse(number: number, refusal: CapabilityRefusal): void {
-    if (this.#connection.backlogBytes > MAX_BACKLOG_BYTES) throw new ProtocolError('asks without a look at the answers');
-    sendFailure(this.#connection, this.#call, number, refusal);
   }
 }
 
 /** One ask: the sink of its answer, and the source of its body. */
 class HostAsk implements CapabilitySink, BodyFrames {
+  readonly #host: AskHost;
   readonly #connection: Connection;
   readonly #call: number;
   readonly #number: number;
@@ -102,8 +104,9 @@ class HostAsk implements CapabilitySink, BodyFrames {
   /** The guest has heard its last word. */
   #over = false;
 
-  constructor(connection: Connection, call: number, number: number, onOver: () => void) {
-    this.#connection = connection;
+  constructor(host: AskHost, call: number, number: number, onOver: () => void) {
+    this.#host = host;
+    this.#connection = host.connection;
     this.#call = call;
     this.#number = number;
     this.#onOver = onOver;
@@ -161,6 +164,7 @@ class HostAsk implements CapabilitySink, BodyFrames {
   head(meta: unknown): void {
     if (this.#over) return;
     const text = JSON.stringify([this.#number, meta] satisfies AnswerHeadMeta);
+    this.#host.allowance.count(text.length);
     this.#connection.sendMeta(FrameType.ANSWER_HEAD, this.#call, text, null);
   }
 
@@ -178,7 +182,7 @@ class HostAsk implements CapabilitySink, BodyFrames {
     if (this.#over) return;
     this.#finish();
     this.#answer.stop();
-    sendFailure(this.#connection, this.#call, this.#number, refusal);
+    sendFailure(this.#host, this.#call, this.#number, refusal);
   }
 
   /** For its {@link BodySender} only. */
@@ -214,9 +218,11 @@ class HostAsk implements CapabilitySink, BodyFrames {
   }
 }
 
-function sendFailure(connection: Connection, call: number, number: number, refusal: CapabilityRefusal): void {
+function sendFailure({ connection, allowance }: AskHost, call: number, number: number, refusal: CapabilityRefusal): void {
   const meta: AnswerFailMeta = [number, refusal.code, refusal.message, refusal.details ?? {}];
-  connection.sendMeta(FrameType.ANSWER_FAIL, call, JSON.stringify(meta), null);
+  const text = JSON.stringify(meta);
+  allowance.count(text.length);
+  connection.sendMeta(FrameType.ANSWER_FAIL, call, text, null);
 }
 
 function requireBytes(payload: Buffer, bytes: number): void {

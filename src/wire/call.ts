@@ -3,10 +3,9 @@
  * sink of the caller. The outcome reaches the sink exactly once, whatever the guest sends.
  */
 
-import type { Capabilities } from '../core/capability.ts';
 import { Fault } from '../core/faults.ts';
 import type { Call, Exchange, LogEntry, ResponseSink } from '../core/invocation.ts';
-import { HostAsks } from './asks.ts';
+import { HostAsks, type AskHost } from './asks.ts';
 import { BodyReceiver, BodySender, type BodyFrames } from './body.ts';
 import type { Connection } from './connection.ts';
 import { FrameType } from './frames.ts';
@@ -89,10 +88,9 @@ export class HostCall implements Exchange, BodyFrames {
   }
 
   /** Takes one frame of what this call asks for. Nothing in it says on whose behalf: that is known here. */
-  ask(type: number, payload: Buffer, capabilities: Capabilities | null): void {
+  ask(type: number, payload: Buffer, host: AskHost): void {
     if (this.#asks === null) {
-      const caller = { version: this.sandbox.version, call: this.call };
-      this.#asks = new HostAsks(this.#connection, this.id, caller, capabilities);
+      this.#asks = new HostAsks(host, this.id, { version: this.sandbox.version, call: this.call });
       if (this.#abandoned) this.#asks.close();
     }
     this.#asks.receive(type, payload);

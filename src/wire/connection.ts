@@ -44,6 +44,7 @@ export class Connection implements FrameSender {
   #partial: Buffer | null = null;
   #partialLength = 0;
   #closed = false;
+  #sentBytes = 0;
 
   constructor(socket: Socket, options: ConnectionOptions) {
     this.#socket = socket;
@@ -56,6 +57,11 @@ export class Connection implements FrameSender {
 
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /** Bytes that were ever given to it to send. */
+  get sentBytes(): number {
+    return this.#sentBytes;
   }
 
   /** Bytes that the other end has not taken yet. */
@@ -107,6 +113,7 @@ export class Connection implements FrameSender {
     this.#batch.writeUInt32LE(stream, start + 5);
     this.#batch.writeUInt32LE(metaLength, start + HEADER_BYTES);
     this.#batchLength = bodyStart;
+    this.#sentBytes += HEADER_BYTES + 4 + metaLength + bodyLength;
     if (typeof body === 'string') this.#batchLength += bodyLength;
     else if (body !== null) this.#append(body);
   }
@@ -137,6 +144,7 @@ export class Connection implements FrameSender {
     this.#batch[at + 4] = type;
     this.#batch.writeUInt32LE(stream, at + 5);
     this.#batchLength = at + HEADER_BYTES;
+    this.#sentBytes += HEADER_BYTES + payloadBytes;
   }
 
   #sendLargeMeta(type: FrameType, stream: number, meta: string, body: Uint8Array | null): void {

@@ -13,8 +13,10 @@ import type { FunctionVersion } from '../core/function.ts';
 import type { Call, LogEntry, ResponseSink } from '../core/invocation.ts';
 import type { Principal } from '../core/principal.ts';
 import type { Sandbox, SandboxEvents } from '../core/tier.ts';
-import { Connection } from './connection.ts';
+import { AnswerAllowance } from './answer-allowance.ts';
+import type { AskHost } from './asks.ts';
 import { HostCall } from './call.ts';
+import { Connection } from './connection.ts';
 import { FrameType, MAX_FRAME_TO_HOST, type CallMeta, type OpenMeta, type PrincipalMeta } from './frames.ts';
 import { parseMeta, ProtocolError } from './meta.ts';
 import { readFault, readLog } from './verdicts.ts';
@@ -41,7 +43,7 @@ const LOG_BYTES_A_SECOND = 16 * 1024 * 1024;
 export class HostSession {
   readonly #connection: Connection;
   readonly #events: SessionEvents;
-  readonly #capabilities: Capabilities | null;
+  readonly #askHost: AskHost;
   readonly #sandboxes = new Map<number, HostSandbox>();
   readonly #calls = new Map<number, HostCall>();
   #nextSandbox = 1;
@@ -55,7 +57,6 @@ export class HostSession {
   /** `capabilities` serves what calls ask for; without it they are refused. */
   constructor(socket: Socket, events: SessionEvents, capabilities: Capabilities | null) {
     this.#events = events;
-    this.#capabilities = capabilities;
     this.#connection = new Connection(socket, {
       maxFrameBytes: MAX_FRAME_TO_HOST,
       onFrame: (type, stream, payload) => this.#receive(type, stream, payload),
@@ -64,6 +65,8 @@ export class HostSession {
         this.#events.onClosed();
       },
     });
+    const connection = this.#connection;
+    this.#askHost = { connection, capabilities, allowance: new AnswerAllowance(connection) };
   }
 
   open(version: FunctionVersion, events: SandboxEvents): Sandbox {
@@ -190,7 +193,7 @@ export class HostSession {
       case FrameType.ASK_CANCEL:
       case FrameType.ASK_CREDIT: {
         const call = this.#calls.get(stream);
-        if (call !== undefined) return call.ask(type, payload, this.#capabilities);
+        if (call !== undefined) return call.ask(type, payload, this.#askHost);
         return requireMade(type, 'call', stream, this.#nextCall);
       }
       case FrameType.LOG:

@@ -126,6 +126,14 @@ test('a function sees neither Authorization nor forged forwarding and cordon hea
   assert.equal(await (await fetch(asking, { headers: { authorization: 'Bearer x' } })).text(), 'Bearer x');
 });
 
+test('a version that does not load is kept, and the one before it stays live', async () => {
+  const url = await deployed(server, 'loads', 'export default () => ({ statusCode: 200, body: "one" })');
+  const response = await server.deploy('loads', 'throw new Error("at load"); export default () => "two"');
+  assert.equal(response.status, 422);
+  assert.match(await response.text(), /HEALTH_CHECK_FAILED.*version 1 stays live: at load/s);
+  assert.equal(await (await fetch(url)).text(), 'one');
+});
+
 for (const [what, code, status, fault] of [
   ['a handler that throws', 'export default () => { throw new Error("boom") }', 502, 'HANDLER_THREW'],
   ['a returned function', 'export default () => () => 1', 502, 'BAD_RESPONSE'],
@@ -146,8 +154,11 @@ for (const [what, code, status, fault] of [
   ],
 ] as const) {
   test(`${what} answers ${status} with a coded error and no stack of anybody`, async () => {
-    const url = await deployed(server, 'faulty', code);
-    const response = await fetch(url);
+    // A first version that does not load is live all the same, so that its address tells why.
+    const name = `faulty-${what.replaceAll(/[^a-z]+/gi, '-').toLowerCase()}`;
+    const { status: outcome } = await server.deploy(name, code);
+    assert.equal(outcome, /HANDLER_MISSING|LOAD_FAILED/.test(fault) ? 422 : 200);
+    const response = await fetch(`${server.url}/fn/${name}`);
     const problem = (await response.json()) as { code: string; status: number; detail: string };
     assert.equal(response.status, status);
     assert.match(problem.code, new RegExp(`^(?:${fault})$`));

@@ -109,7 +109,7 @@ test('deploy, invoke, logs, list and delete work from the command line', async (
   assert.equal((await cordon(server, 'invoke', 'greet', '--path', '/?name=ann')).stdout.trim(), 'hello ann');
   assert.match((await cordon(server, 'logs', 'greet')).stdout, /greeting ann/);
   assert.match((await cordon(server, 'list')).stdout, /greet/);
-  await cordon(server, 'delete', 'greet');
+  await cordon(server, 'delete', 'greet', '--yes');
   assert.equal((await fetch(`${server.url}/fn/greet`)).status, 404);
 });
 

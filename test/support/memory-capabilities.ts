@@ -47,6 +47,8 @@ export class MemoryExchange implements CapabilityExchange {
   readonly chunks: Buffer[] = [];
   ended = false;
   cancels = 0;
+  /** It has ended or failed, and nobody had cancelled it. */
+  served = false;
   resumes = 0;
   /** Bytes that were given to the sink. */
   sentBytes = 0;
@@ -111,10 +113,12 @@ export class MemoryExchange implements CapabilityExchange {
   }
 
   end(): void {
+    this.served ||= this.cancels === 0;
     this.#sink.end();
   }
 
   fail(refusal: CapabilityRefusal): void {
+    this.served ||= this.cancels === 0;
     this.#sink.fail(refusal);
   }
 

@@ -1,7 +1,6 @@
 /** The globals through which code registers a handler while it loads, and what it expects beside them. */
 
 import { resolved } from '../web/engine.ts';
-import * as modules from '../web/modules.ts';
 import { freeze, hasOwn, hide, isObject, keysOf, push, put, toText, TypeError } from '../web/primordials.ts';
 import type { Incoming, Registered } from './incoming.ts';
 
@@ -81,19 +80,13 @@ function waitUntilOf(call: Pick<Incoming, 'waitUntil'> | null): (promise: unknow
   return (promise) => call.waitUntil(promise);
 }
 
-/** Listeners for `fetch` are handlers; the others hear what user code dispatches itself. */
+/** Listeners for `fetch` are handlers; the others are the web API's own. */
 function installListeners(target: object, registered: Registered): void {
-  let others: { addEventListener: Listen; removeEventListener: Listen; dispatchEvent(event: unknown): boolean } | null =
-    null;
-  const rest = (): NonNullable<typeof others> => (others ??= new (modules.events().EventTarget)());
+  const { addEventListener: listen } = target as { readonly addEventListener: Listen };
   hide(target, 'addEventListener', (type: unknown, listener: unknown, options?: unknown) => {
-    if (type !== 'fetch') return rest().addEventListener(type, listener, options);
+    if (type !== 'fetch') return listen(type, listener, options);
     push(registered.fetchListeners, fetchListenerOf(listener));
   });
-  hide(target, 'removeEventListener', (type: unknown, listener: unknown, options?: unknown) =>
-    rest().removeEventListener(type, listener, options),
-  );
-  hide(target, 'dispatchEvent', (event: unknown) => rest().dispatchEvent(event));
 }
 
 type Listen = (type: unknown, listener: unknown, options?: unknown) => void;

@@ -40,8 +40,6 @@ type Body = (module: { exports: unknown }, exports: unknown, ctx: unknown) => un
 const NativePromise = Promise;
 const { defineProperty } = Object;
 const { parse } = JSON;
-const { now } = Date;
-const startedMs = now();
 const outbox = new Outbox();
 /** Plain dictionaries: they have no prototype, so nothing that user code patches lies on the way to them. */
 const calls: Record<number, GuestCall> = dictionary<GuestCall>();
@@ -79,7 +77,6 @@ const web: WebControls = installWeb(globalThis, {
   bindContext,
   seed: () => seed,
   ask,
-  nowMs: () => now() - startedMs,
   reportError: (error) => log('error', `Uncaught ${describeError(error).stack ?? describeError(error).message}`),
 });
 
@@ -99,6 +96,7 @@ function ask(kind: string, meta: string, body: AskBody, listener: AskListener): 
 function port(...args: unknown[]): unknown {
   const first = args[0];
   if (first === undefined) return outbox.drain();
+  web.newTurn();
   if (first === 'load') load(args[1] as string, args[2] as string, args[3] as ArrayBuffer, args[4] as ArrayBuffer);
   else if (first === 'start') start(args[1] as 'script', args[2]);
   else turn(args as [readonly [string], ...ArrayBuffer[]]);

@@ -5,6 +5,7 @@ import type { CallMeta, PrincipalMeta, ReplyKind } from '../../wire/frames.ts';
 import { GuestAsks, type AskEngine } from './asks.ts';
 import type { BodyPump } from './body-pump.ts';
 import type { BodySource } from './body-source.ts';
+import { turnTimeMs } from '../web/clock.ts';
 import { then } from './context.ts';
 
 export class GuestCall implements Incoming {
@@ -52,7 +53,7 @@ export class GuestCall implements Incoming {
     this.principal = meta[10];
     this.body = body;
     this.source = source;
-    this.#startedMs = now();
+    this.#startedMs = turnTimeMs();
     this.#remainingMs = meta[2];
     this.#onSettled = onSettled;
   }
@@ -63,7 +64,7 @@ export class GuestCall implements Incoming {
   }
 
   remainingMs(): number {
-    const left = this.#remainingMs - (now() - this.#startedMs);
+    const left = this.#remainingMs - (turnTimeMs() - this.#startedMs);
     return left > 0 ? left : 0;
   }
 
@@ -106,5 +107,4 @@ export class GuestCall implements Incoming {
   }
 }
 
-const { now } = Date;
 const { TypeError } = globalThis;

@@ -3,8 +3,7 @@
  * timed by it. The engine's bootstrap starts each turn.
  */
 
-import { max, now } from './primordials.ts';
-
+const { now } = Date;
 const originMs = now();
 let turnMs = originMs;
 let elapsedMs = 0;
@@ -12,12 +11,12 @@ let elapsedMs = 0;
 export function newTurn(): void {
   turnMs = now();
   // The wall clock may be set back; what has passed does not.
-  elapsedMs = max(elapsedMs, turnMs - originMs);
+  if (turnMs - originMs > elapsedMs) elapsedMs = turnMs - originMs;
 }
 
 /** Since the epoch, as `Date.now()` has it. */
 export const turnTimeMs = (): number => turnMs;
-/** Since the sandbox began. */
+/** Since the isolate began. */
 export const elapsedTimeMs = (): number => elapsedMs;
-/** When the sandbox began, since the epoch. */
+/** When the isolate began, since the epoch. */
 export const timeOriginMs = (): number => originMs;

@@ -1,6 +1,6 @@
 /** Event, as the DOM standard has it where there is no tree. */
 
-import { host } from './engine.ts';
+import { elapsedTimeMs } from './clock.ts';
 import { defineConstant, defineInterface, requireArguments } from './interface.ts';
 import { defineProperty, dictionary, getOwnPropertyDescriptor, isObject, toText, TypeError } from './primordials.ts';
 
@@ -39,7 +39,7 @@ export class Event {
   #bubbles: boolean;
   #cancelable: boolean;
   readonly #composed: boolean;
-  readonly #timeStamp: number = host.nowMs();
+  readonly #timeStamp: number = elapsedTimeMs();
   #target: object | null = null;
   #dispatching = false;
   #propagationStopped = false;

@@ -7,8 +7,9 @@
  */
 
 import { fromAsync } from './array-from-async.ts';
+import { turnTimeMs } from './clock.ts';
 
-const { construct, defineProperty, setPrototypeOf, getPrototypeOf } = Reflect;
+const { apply, construct, defineProperty, setPrototypeOf, getPrototypeOf } = Reflect;
 
 /**
  * Shared memory is a clock; WebAssembly is code from bytes. Temporal has a finer clock than the guest may read, and only
@@ -24,6 +25,8 @@ export function harden(target: object): void {
   for (const name of REMOVED) delete realm[name];
   delete (Date.prototype as { toTemporalInstant?: unknown }).toTemporalInstant;
   fixArrayBuffer(realm);
+  fixDate(realm);
+  fixDateTimeFormat();
   replaceFromAsync();
 }
 
@@ -80,6 +83,43 @@ function fixArrayBuffer(realm: Record<string, unknown>): void {
   defineProperty(Fixed, 'prototype', { value: Native.prototype, writable: false });
   define(Native.prototype, 'constructor', Fixed);
   define(realm, 'ArrayBuffer', Fixed);
+}
+
+/** The time of day is the turn's, wherever the language gives it. */
+function fixDate(realm: Record<string, unknown>): void {
+  const Native = Date;
+  const { toString } = Native.prototype;
+  const Fixed = function (...parts: unknown[]): unknown {
+    if (new.target === undefined) return apply(toString, construct(Native, [turnTimeMs()]) as Date, []);
+    return construct(Native, parts.length === 0 ? [turnTimeMs()] : parts, new.target);
+  };
+  const now = { now: () => turnTimeMs() }.now;
+  for (const key of ['parse', 'UTC'] as const) define(Fixed, key, Native[key]);
+  define(Fixed, 'now', now);
+  defineProperty(Fixed, 'name', { value: 'Date' });
+  defineProperty(Fixed, 'length', { value: 7 });
+  defineProperty(Fixed, 'prototype', { value: Native.prototype, writable: false });
+  define(Native.prototype, 'constructor', Fixed);
+  define(realm, 'Date', Fixed);
+}
+
+/** Without a date, both of its methods take the time of day. */
+function fixDateTimeFormat(): void {
+  const { prototype } = Intl.DateTimeFormat;
+  const { formatToParts } = prototype;
+  const getFormat = Object.getOwnPropertyDescriptor(prototype, 'format')?.get as () => (date: unknown) => string;
+  const methods = {
+    formatToParts(this: Intl.DateTimeFormat, date: unknown): unknown {
+      return apply(formatToParts, this, [date === undefined ? turnTimeMs() : date] as never);
+    },
+    get format(): (date: unknown) => string {
+      const format = apply(getFormat, this, []);
+      return { format: (date: unknown) => format(date === undefined ? turnTimeMs() : date) }.format;
+    },
+  };
+  define(prototype, 'formatToParts', methods.formatToParts);
+  const { get } = Object.getOwnPropertyDescriptor(methods, 'format') as PropertyDescriptor;
+  defineProperty(prototype, 'format', { get, enumerable: false, configurable: true });
 }
 
 /**

@@ -17,8 +17,6 @@ export interface WebHost {
    * outside of any invocation. Throws a TypeError where the meta is too long.
    */
   ask(kind: string, meta: string, body: AskBody, listener: AskListener): Ask | null;
-  /** Milliseconds since the sandbox began, coarse on purpose. */
-  nowMs(): number;
   /** An error nobody caught. */
   reportError(error: unknown): void;
 }

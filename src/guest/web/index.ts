@@ -5,11 +5,13 @@
  * heavier is a getter that loads its module at first touch and then becomes an ordinary property.
  */
 
-import { host, setEngine } from './engine.ts';
+import { newTurn } from './clock.ts';
+import { reportException, setEngine } from './engine.ts';
 import { Headers } from './headers.ts';
+import { requireArguments } from './interface.ts';
 import type { WebHost } from './host.ts';
 import * as modules from './modules.ts';
-import { hide, rename } from './primordials.ts';
+import { defineProperty, getOwnPropertyDescriptor, hide, rename } from './primordials.ts';
 import { Request } from './request.ts';
 import { Response } from './response.ts';
 import { clearTimer, dropTimer, fireTimer, queueMicrotask, setInterval, setTimeout } from './timers.ts';
@@ -22,6 +24,8 @@ export interface WebControls {
   /** The host has forgotten a timer of its own accord. Returns whether there was one. */
   dropTimer(id: number): boolean;
   makeStream(source: object, strategy: object): ReadableStream;
+  /** The clock goes on. */
+  newTurn(): void;
   encode(text: string): Uint8Array;
 }
 
@@ -38,13 +42,18 @@ export function installWeb(target: object, services: WebHost): WebControls {
     clearTimeout: clearTimer,
     clearInterval: clearTimer,
     queueMicrotask,
-    reportError: (error: unknown) => host.reportError(error),
+    reportError(error: unknown): void {
+      requireArguments(arguments.length, 1, 'reportError()');
+      reportException(error);
+    },
   };
   for (const name of Object.keys(eager)) expose(target, name, eager[name]);
-  for (const [load, names] of LAZY) for (const name of names) defineLazy(target, name, load);
+  for (const [load, names] of LAZY) defineLazy(target, names, load);
+  installGlobalEvents(target);
   return {
     fireTimer,
     dropTimer,
+    newTurn,
     makeStream: (source, strategy) => modules.streams().makeStream(source, strategy),
     encode: encodeUtf8,
   };
@@ -55,14 +64,29 @@ const navigator = { navigator: { userAgent: 'Cordon' } };
 const LAZY: readonly (readonly [load: () => object, names: readonly string[]])[] = [
   [modules.console, ['console']],
   [modules.url, ['URL', 'URLSearchParams']],
-  [modules.encoding, ['TextEncoder', 'TextDecoder', 'TextEncoderStream', 'TextDecoderStream']],
-  [modules.events, ['Event', 'EventTarget', 'CustomEvent']],
+  [modules.urlPattern, ['URLPattern']],
+  [modules.encoding, ['TextEncoder', 'TextDecoder']],
+  [modules.encodingStreams, ['TextEncoderStream', 'TextDecoderStream']],
+  [modules.events, ['Event', 'EventTarget']],
+  [modules.eventKinds, ['CustomEvent', 'ErrorEvent', 'MessageEvent', 'PromiseRejectionEvent']],
+  [modules.messageChannel, ['MessageChannel', 'MessagePort']],
   [modules.abort, ['AbortController', 'AbortSignal']],
   [modules.domException, ['DOMException']],
   [modules.crypto, ['crypto', 'Crypto']],
   [modules.base64, ['atob', 'btoa']],
   [modules.cloning, ['structuredClone']],
-  [modules.performance, ['performance', 'Performance']],
+  [
+    modules.performance,
+    [
+      'performance',
+      'Performance',
+      'PerformanceEntry',
+      'PerformanceMark',
+      'PerformanceMeasure',
+      'PerformanceObserver',
+      'PerformanceObserverEntryList',
+    ],
+  ],
   [modules.fetching, ['fetch']],
   [() => navigator, ['navigator']],
   [
@@ -85,20 +109,45 @@ const LAZY: readonly (readonly [load: () => object, names: readonly string[]])[]
   ],
 ];
 
-/** Read, it loads its module and becomes the value; assigned, it becomes what was assigned. */
-function defineLazy(target: object, name: string, load: () => object): void {
-  Object.defineProperty(target, name, {
-    configurable: true,
-    enumerable: false,
-    get(): unknown {
-      const value = (load() as Record<string, unknown>)[name];
-      if (value !== undefined) expose(target, name, value);
-      return value;
-    },
-    set(value: unknown): void {
-      hide(target, name, value);
-    },
-  });
+/**
+ * Read, each loads the module, and those of `names` that nobody has replaced become its values; assigned, one becomes
+ * what was assigned.
+ */
+function defineLazy(target: object, names: readonly string[], load: () => object): void {
+  const getters: Record<string, unknown> = {};
+  const read = (name: string): unknown => {
+    const values = load() as Record<string, unknown>;
+    for (let i = 0; i < names.length; i++) {
+      const other = names[i] as string;
+      const isWaiting = getOwnPropertyDescriptor(target, other)?.get === getters[other];
+      if (isWaiting && values[other] !== undefined) expose(target, other, values[other]);
+    }
+    return values[name];
+  };
+  for (const name of names) {
+    const get = (): unknown => read(name);
+    getters[name] = get;
+    const set = (value: unknown): void => hide(target, name, value);
+    defineProperty(target, name, { __proto__: null, configurable: true, enumerable: false, get, set });
+  }
+}
+
+/** The methods of an EventTarget and the `on…` of the global scope, whose listeners are loaded with the first of them. */
+function installGlobalEvents(target: object): void {
+  const scope = (): import('./events.ts').EventTarget => modules.globalEvents().scope;
+  const methods = {
+    addEventListener: (type: unknown, listener: unknown, options: unknown = undefined) =>
+      scope().addEventListener(type, listener, options),
+    removeEventListener: (type: unknown, listener: unknown, options: unknown = undefined) =>
+      scope().removeEventListener(type, listener, options),
+    dispatchEvent: (event: unknown) => scope().dispatchEvent(event),
+  };
+  for (const name of Object.keys(methods)) expose(target, name, methods[name as 'dispatchEvent']);
+  for (const name of ['onerror', 'onunhandledrejection', 'onrejectionhandled']) {
+    const get = (): unknown => modules.globalEvents().readHandler(name);
+    const set = (value: unknown): void => modules.globalEvents().setHandler(name, value);
+    defineProperty(target, name, { __proto__: null, configurable: true, enumerable: true, get, set });
+  }
 }
 
 /** Under its own name, whatever the bundler has called it. */

@@ -74,7 +74,7 @@ export class MessagePort extends EventTarget {
       if (isPort(moved[i])) push(ports, moved[i] as object);
     }
     // A port sent to itself has nobody left who could read it.
-    if (!doomed) this.#other?.#receive({ data: clone, ports });
+    if (!doomed && this.#other !== null) this.#other.#receive({ data: clone, ports });
   }
 
   start(): void {

@@ -33,7 +33,15 @@ export const urlParser: () => typeof import('./url-parser.ts') = once(() => {
   encoding();
   return require('./url-parser.ts');
 });
+export const encodingStreams: () => typeof import('./encoding-streams.ts') = once(() =>
+  require('./encoding-streams.ts'),
+);
+export const multiByte: () => typeof import('./multi-byte.ts') = once(() => require('./multi-byte.ts'));
+export const urlPattern: () => typeof import('./url-pattern.ts') = once(() => require('./url-pattern.ts'));
 export const events: () => typeof import('./events.ts') = once(() => require('./events.ts'));
+export const eventKinds: () => typeof import('./event-kinds.ts') = once(() => require('./event-kinds.ts'));
+export const globalEvents: () => typeof import('./global-events.ts') = once(() => require('./global-events.ts'));
+export const messageChannel: () => typeof import('./message-channel.ts') = once(() => require('./message-channel.ts'));
 export const abort: () => typeof import('./abort.ts') = once(() => require('./abort.ts'));
 export const domException: () => typeof import('./dom-exception.ts') = once(() => require('./dom-exception.ts'));
 export const console: () => typeof import('./console.ts') = once(() => require('./console.ts'));

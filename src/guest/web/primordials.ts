@@ -7,6 +7,8 @@
  * destructuring run `Array.prototype[Symbol.iterator]`.
  */
 
+export { turnTimeMs as now } from './clock.ts';
+
 type Method = (this: never, ...args: never[]) => unknown;
 type Uncurried<F extends Method> = (self: ThisParameterType<F>, ...args: Parameters<F>) => ReturnType<F>;
 
@@ -37,7 +39,6 @@ export const isView: typeof ArrayBuffer.isView = globalThis.ArrayBuffer.isView;
 export const isInteger: typeof Number.isInteger = Number.isInteger;
 export const min: typeof Math.min = Math.min;
 export const max: typeof Math.max = Math.max;
-export const now: typeof Date.now = Date.now;
 export const freeze: typeof Object.freeze = Object.freeze;
 export const getPrototypeOf: typeof Object.getPrototypeOf = Object.getPrototypeOf;
 export const setPrototypeOf: typeof Object.setPrototypeOf = Object.setPrototypeOf;

@@ -1,6 +1,7 @@
 /** The Streams standard, from web-streams-polyfill. */
 
-import { ReadableStream as Stream } from 'web-streams-polyfill';
+import * as library from 'web-streams-polyfill';
+import { definePlatformPrototype } from './platform-objects.ts';
 
 export {
   ByteLengthQueuingStrategy,
@@ -18,5 +19,27 @@ export {
   WritableStreamDefaultWriter,
 } from 'web-streams-polyfill';
 
+for (const kind of Object.values(library)) definePlatformPrototype(kind.prototype);
+
 export const makeStream = (source: object, strategy: object): ReadableStream =>
-  new Stream(source, strategy) as unknown as ReadableStream;
+  new library.ReadableStream(source, strategy) as unknown as ReadableStream;
+
+interface Controller {
+  enqueue(chunk: unknown): void;
+  terminate(): void;
+  error(reason: unknown): void;
+}
+
+/** The methods of a transformer that we write ourselves. */
+export interface Transformer {
+  readonly __proto__: null;
+  start?(controller: Controller): unknown;
+  transform?(chunk: unknown, controller: Controller): unknown;
+  flush?(controller: Controller): unknown;
+  cancel?(reason: unknown): unknown;
+}
+
+export const makeTransform = (
+  transformer: Transformer,
+): { readonly readable: unknown; readonly writable: unknown } =>
+  new library.TransformStream(transformer as never, { highWaterMark: 1 }, { highWaterMark: 0 });

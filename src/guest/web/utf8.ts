@@ -56,5 +56,5 @@ export function writeUtf8(text: string, target: Uint8Array): { read: number; wri
   return { read: i, written: at };
 }
 
-const isLead = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff;
+export const isLead = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff;
 const isTrail = (unit: number): boolean => unit >= 0xdc00 && unit <= 0xdfff;

@@ -156,7 +156,7 @@ async function routedVersionRows(db: Db, only: Target | undefined): Promise<(Ver
     )
     .selectAll('versions')
     .select(['artifacts.code', 'artifacts.cache'])
-    .execute() as Promise<(VersionRow & ArtifactColumns)[]>;
+    .execute();
 }
 
 /** Functions that were not deleted. */

@@ -12,7 +12,7 @@ import { versionRow } from './rows.ts';
 import type { FunctionRow } from './rows.ts';
 
 /** Versions of one function that stay, besides those that something points at. */
-export const KEPT_VERSIONS = 50;
+const KEPT_VERSIONS = 50;
 
 /** Files of one insertion. */
 const FILES_LOT = 64;

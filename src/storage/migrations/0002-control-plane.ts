@@ -9,7 +9,7 @@ export async function createControlPlane(db: Kysely<unknown>, types: ColumnTypes
   await extendFunctions(db, types);
   await extendVersions(db, types);
   await createTables(db, types);
-  await fillTenants(db as Kysely<Filled>);
+  await fillTenants(db);
 }
 
 async function extendFunctions(db: Kysely<unknown>, { text, integer, bigint, double }: ColumnTypes): Promise<void> {
@@ -37,7 +37,7 @@ async function extendFunctions(db: Kysely<unknown>, { text, integer, bigint, dou
     .addColumn('updated_ms', bigint, (c) => c.notNull().defaultTo(0))
     .execute();
   await db.schema.createIndex('functions_by_domain').unique().on('functions').column('public_domain').execute();
-  await identifyFunctions(db as Kysely<Filled>);
+  await identifyFunctions(db);
 }
 
 interface Filled {

@@ -68,10 +68,15 @@ const base64 = (bytes: Uint8Array): string =>
 export async function readExport(file: string): Promise<Contents> {
   const lines = readLines(file);
   const first = await lines.next();
-  const header = first.done === true ? null : (parsed(file, first.value) as Partial<Header> | null);
-  if (header?.cordon !== FORMAT) throw new StartError(`${file} is not an export of Cordon's database`);
+  const header = first.done === true ? null : parsed(file, first.value);
+  if (!isHeader(header)) throw new StartError(`${file} is not an export of Cordon's database`);
   requireSchema(file, header.schema);
   return { schema: header.schema, counts: header.rows, lots: readLots(file, lines) };
+}
+
+function isHeader(line: unknown): line is Header {
+  const { cordon, schema, rows } = (line ?? {}) as Partial<Header>;
+  return cordon === FORMAT && Array.isArray(schema) && typeof rows === 'object';
 }
 
 function requireSchema(file: string, schema: readonly string[]): void {

@@ -4,7 +4,8 @@ import { createServer, connect } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { after, test } from 'node:test';
 import type { TestContext } from 'node:test';
-import pg from 'pg';
+import { Client } from 'pg';
+import type { QueryResult } from 'pg';
 import { StartError } from '../../../src/core/start-error.ts';
 import { openPostgresStorage } from '../../../src/storage/postgres-storage.ts';
 import type { Change, Storage } from '../../../src/storage/storage.ts';
@@ -28,8 +29,8 @@ async function open(t: TestContext, url: string): Promise<Storage> {
   return storage;
 }
 
-async function query(url: string, text: string): Promise<pg.QueryResult> {
-  const client = new pg.Client({ connectionString: url });
+async function query(url: string, text: string): Promise<QueryResult> {
+  const client = new Client({ connectionString: url });
   await client.connect();
   try {
     return await client.query(text);

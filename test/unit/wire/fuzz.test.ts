@@ -6,7 +6,8 @@ import { Fault } from '../../../src/core/faults.ts';
 import type { SandboxEvents } from '../../../src/core/tier.ts';
 import { FrameType } from '../../../src/wire/frames.ts';
 import { makeCall, makeVersion, RecordingSink } from '../../support/calls.ts';
-import { frame, metaPayload, startSession } from '../../support/far-end.ts';
+import { askPayload, frame, metaPayload, startSession } from '../../support/far-end.ts';
+import { MemoryCapabilities, type MemoryExchange } from '../../support/memory-capabilities.ts';
 
 const FRAMES = 20_000;
 const FRAMES_A_SESSION = 50;
@@ -34,7 +35,7 @@ function script(id: number, random: Random): Buffer[] {
   const data = frame(FrameType.DATA, id, Buffer.alloc(random(3000), id));
   const fault = frame(FrameType.FAULT, id, metaPayload(JSON.stringify(['TIMED_OUT', 'too long', null])));
   const credit = frame(FrameType.CREDIT, id, Buffer.from([random(256), random(256), random(4), 0]));
-  switch (random(6)) {
+  switch (random(8)) {
     case 0:
       return [log, frame(FrameType.REPLY, id, metaPayload('[200,["a","b"],1]', 'body'))];
     case 1:
@@ -45,8 +46,41 @@ function script(id: number, random: Random): Buffer[] {
       return [log, head, data, fault];
     case 4:
       return [fault];
-    default:
+    case 5:
       return [frame(FrameType.NOT_BEGUN, id)];
+    case 6:
+      return [...askScript(id, random), head, data, frame(FrameType.END, id), ...askScript(id, random, 2), settled];
+    default:
+      return [...askScript(id, random), log, frame(FrameType.REPLY, id, metaPayload('[200,[],0]')), settled];
+  }
+}
+
+/** What an honest call asks for, and what it says about that later. */
+function askScript(id: number, random: Random, number = 1): Buffer[] {
+  const bodyKind = random(3);
+  const ask = frame(FrameType.ASK, id, metaPayload(JSON.stringify([number, 'fetch', bodyKind, {}]), 'body'));
+  const credit = frame(FrameType.ASK_CREDIT, id, askPayload(number, random(100_000)));
+  const cancel = frame(FrameType.ASK_CANCEL, id, askPayload(number));
+  const rest = random(3) === 0 ? [cancel] : random(2) === 0 ? [credit] : [];
+  if (bodyKind !== 2) return [ask, ...rest];
+  const data = frame(FrameType.ASK_DATA, id, askPayload(number, Buffer.alloc(random(3000), id)));
+  return [ask, data, ...rest, data, frame(FrameType.ASK_END, id, askPayload(number))];
+}
+
+/** A service of any temper. */
+function serveAtRandom(exchange: MemoryExchange, random: Random): void {
+  exchange.hasRoom = random(4) > 0;
+  switch (random(5)) {
+    case 0:
+      return exchange.fail({ code: 'EGRESS_BLOCKED', message: 'no' });
+    case 1:
+      exchange.head({});
+      exchange.data(Buffer.alloc(random(400_000)));
+      return exchange.end();
+    case 2:
+      return exchange.head({});
+    case 3:
+      return exchange.end();
   }
 }
 
@@ -74,7 +108,7 @@ function mutate(bytes: Buffer, random: Random): Buffer[] {
       copy[random(copy.length)] = random(256);
       return [copy];
     case 1:
-      copy[4] = random(32);
+      copy[4] = random(48);
       return [copy];
     case 2:
       copy.writeUInt32LE(random(CALLS + 3), 5);
@@ -104,8 +138,10 @@ test(`${FRAMES} frames, some of them mutated, never throw and never bring two ou
   const random = randomFrom(SEED);
   let breaches = 0;
   let answers = 0;
+  let asks = 0;
   for (let sent = 0; sent < FRAMES; sent += FRAMES_A_SESSION) {
-    const { session, far, heard, close } = await startSession();
+    const capabilities = new MemoryCapabilities((exchange) => serveAtRandom(exchange, random));
+    const { session, far, heard, close } = await startSession(capabilities);
     const settledCalls = { count: 0 };
     const handedBack = new Set<unknown>();
     const events: SandboxEvents = {
@@ -143,6 +179,8 @@ test(`${FRAMES} frames, some of them mutated, never throw and never bring two ou
     breaches += heard.broken.filter(({ reason }) => !reason.startsWith('a frame of 0 bytes')).length;
     assert.equal(settledCalls.count, CALLS, 'every call settles once');
     for (const { inFlight } of sandboxes) assert.equal(inFlight, 0);
+    for (const { cancels, served } of capabilities.exchanges) assert.equal(cancels, served ? 0 : 1, 'it is over once');
+    asks += capabilities.exchanges.length;
     for (const sink of sinks) {
       const { outcomes, heard: said } = sink;
       const due = cancelled.has(sink) || handedBack.has(sink) ? 0 : 1;
@@ -157,5 +195,5 @@ test(`${FRAMES} frames, some of them mutated, never throw and never bring two ou
     }
   }
   // Otherwise the fuzz has tested less than its title says.
-  assert.ok(breaches > 50 && answers > 2000, `${breaches} breaches, ${answers} outcomes`);
+  assert.ok(breaches > 50 && answers > 2000 && asks > 500, `${breaches} breaches, ${answers} outcomes, ${asks} asks`);
 });

@@ -100,7 +100,6 @@ export function bareContext(env: Record<string, string> = {}, beforeInstall = ''
       if (answer !== null) queueMicrotask(() => answerTo(self, listener, answer));
       return { cancel: (reason: unknown) => void (listener.over(), listener.fail(reason)) };
     },
-    nowMs: () => 5,
     reportError: (error: unknown) => void self.errors.push(error),
   };
   guest.harden(target);

@@ -1,0 +1,3 @@
+/** URLPattern, from urlpattern-polyfill. */
+
+export { URLPattern } from 'urlpattern-polyfill/urlpattern';
