@@ -10,13 +10,15 @@ import { parseArgs } from 'node:util';
 import { isMet } from './benchmark.ts';
 import type { Benchmark, BenchmarkOptions, Report } from './benchmark.ts';
 import { cold } from './cold.ts';
+import { control } from './control.ts';
+import { egress } from './egress.ts';
 import { execute } from './execute.ts';
 import { memory } from './memory.ts';
 import { soak } from './soak.ts';
 import { textOf } from './support/print.ts';
 import { warm } from './warm.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [warm, soak, execute, cold, memory];
+const BENCHMARKS: readonly Benchmark[] = [warm, soak, execute, cold, memory, control, egress];
 
 const USAGE = `Usage: npm run bench -- [name …] [--quick] [--json] [--requests N]
 

@@ -10,7 +10,7 @@ export interface CordonServer extends Child {
   deploy(name: string, code: string, tenant?: string): Promise<number>;
 }
 
-const ADMIN_TOKEN = 'a-token-for-benchmarks-only';
+export const ADMIN_TOKEN = 'a-token-for-benchmarks-only';
 /** `<tenant>.<domain>` is the Host header of a tenant. */
 const DOMAIN = 'bench.test';
 const MOST_REPORTS = 5;
@@ -35,7 +35,7 @@ export async function startCordon(env: Readonly<Record<string, string>> = {}): P
         headers: { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' },
         body: JSON.stringify({ code, tenant }),
       });
-      return (JSON.parse(body) as { limits: { concurrency: number } }).limits.concurrency;
+      return (JSON.parse(body) as { live: { limits: { concurrency: number } } }).live.limits.concurrency;
     },
     async [Symbol.asyncDispose]() {
       client[Symbol.dispose]();

@@ -40,6 +40,8 @@ export interface VariableStore {
   remove(tenant: string, functionName: string | null, names: readonly string[]): Promise<string[]>;
   /** The tenant's own, and (where a function is named) the function's. */
   list(tenant: string, functionName?: string): Promise<StoredVariable[]>;
+  /** The tenant's functions that have variables of their own. */
+  owners(tenant: string): Promise<string[]>;
   /** Every one that is sealed by this key. */
   sealedBy(keyId: string, limit: number): Promise<StoredVariable[]>;
   /** Replaces the values if they still are what was read; how many were. */

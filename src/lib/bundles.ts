@@ -55,7 +55,8 @@ async function bundle(esbuild: typeof Esbuild, entry: URL | string, options: Bun
     bundle: true,
     write: false,
     logLevel: 'silent',
-    charset: 'utf8',
+    // A string with one character beyond Latin-1 takes two bytes for each, in every isolate.
+    charset: isBare ? 'ascii' : 'utf8',
     legalComments: 'none',
     target: isBare ? 'esnext' : 'node26',
     external: [...(options.external ?? [])],

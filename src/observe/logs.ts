@@ -8,6 +8,7 @@
 
 import type { FunctionVersion } from '../core/function.ts';
 import type { LogEntry, LogSink } from '../core/invocation.ts';
+import { LogIds } from '../core/log-ids.ts';
 import type { LogLine, LogQuery } from '../core/log-line.ts';
 import { Allowance } from './allowance.ts';
 import type { AllowanceRate } from './allowance.ts';
@@ -81,7 +82,7 @@ class FunctionLogs implements Logs {
   readonly #wakers = new Map<string, Set<() => void>>();
   readonly #closed = new AbortController();
   readonly #pruning: NodeJS.Timeout;
-  #lastId: number;
+  readonly #ids: LogIds;
   #waiting: LogLine[] = [];
   #writing: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
@@ -90,7 +91,7 @@ class FunctionLogs implements Logs {
     this.#store = options.store;
     this.#stdout = options.stdout;
     this.#options = options;
-    this.#lastId = lastId;
+    this.#ids = new LogIds(lastId);
     this.#pruning = setInterval(() => void this.prune(), PRUNE_MS).unref();
   }
 
@@ -119,7 +120,7 @@ class FunctionLogs implements Logs {
   async *follow(target: Omit<LogQuery, 'limit'>, signal: AbortSignal): AsyncIterableIterator<LogLine> {
     const ended = AbortSignal.any([signal, this.#closed.signal]);
     const key = streamKey(target);
-    let afterId = target.afterId ?? this.#lastId;
+    let afterId = target.afterId ?? this.#ids.last;
     while (!ended.aborted) {
       // Asked for before the read, so that no line falls between the two.
       const written = this.#nextLine(key, ended);
@@ -177,9 +178,8 @@ class FunctionLogs implements Logs {
     this.#stdout.line(`[Function] ${version.key} ${invocation ?? '-'} ${level}: ${message}`);
     // What ran once has no name to read its lines by; its caller gets them with the result.
     if (version.ephemeral) return;
-    this.#lastId += 1;
     const { tenant, name, number } = version;
-    const line: LogLine = { id: this.#lastId, tenant, name, version: number, invocation, level, message, timeMs };
+    const line: LogLine = { id: this.#ids.next(), tenant, name, version: number, invocation, level, message, timeMs };
     stream.ring.push(line);
     if (this.#waiting.length < MAX_WAITING) this.#waiting.push(line);
     if (this.#waiting.length === FLUSH_LINES) void this.flush();
@@ -205,7 +205,7 @@ class FunctionLogs implements Logs {
 
   #newStream(): Stream {
     return {
-      ring: new Ring(this.#options.ringSize ?? RING_SIZE, RING_CHARS, this.#lastId),
+      ring: new Ring(this.#options.ringSize ?? RING_SIZE, RING_CHARS, this.#ids.last),
       allowance: new Allowance(this.#options.rate ?? RATE, performance.now()),
       notice: undefined,
     };

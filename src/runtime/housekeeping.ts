@@ -11,13 +11,13 @@ export interface Housekeeping {
 }
 
 export async function startHousekeeping(storage: Storage, report: (error: unknown) => void): Promise<Housekeeping> {
-  if (storage.engine === 'sqlite') await settleLeftovers(storage);
+  await settleLeftovers(storage);
   const timer = setInterval(() => void prune(storage).catch(report), HOUR_MS);
   timer.unref();
   return { close: () => clearInterval(timer) };
 }
 
-/** Nobody else uses this database, so whatever runs in it was this installation's, and has ended. */
+/** Those of nodes that are gone; what other nodes run goes on. */
 async function settleLeftovers({ deployments, results }: Storage): Promise<void> {
   await deployments.failRunning('Cordon was stopped while this deployment ran: deploy again');
   await results.failRunning('SANDBOX_RECYCLED', 'Cordon was stopped while this invocation ran');

@@ -166,7 +166,7 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
     environments: variables,
     releases,
     probe: (version) => probe(invocations, version),
-    maxFunctions: (tenant) => tenants.maxFunctions(tenant),
+    maxFunctions: (tenant) => tenants.maxFunctions(tenant) ?? config.tenantFunctions,
     isSuspended: (tenant) => tenants.isSuspended(tenant),
     async forgetLogs({ tenant, name }) {
       variables.forget(tenant);

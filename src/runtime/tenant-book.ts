@@ -2,9 +2,6 @@
 
 import type { TenantRecord, TenantStore } from '../core/tenant.ts';
 
-/** Functions of a tenant that has no quota of its own. */
-const DEFAULT_MAX_FUNCTIONS = 10_000;
-
 export class TenantBook {
   readonly #store: Pick<TenantStore, 'list'>;
   #records: ReadonlyMap<string, TenantRecord> = new Map();
@@ -22,8 +19,9 @@ export class TenantBook {
     return (this.#records.get(name)?.suspendedMs ?? null) !== null;
   }
 
-  maxFunctions(name: string): number {
-    return this.#records.get(name)?.quotas.functions ?? DEFAULT_MAX_FUNCTIONS;
+  /** Null: the operator's default. */
+  maxFunctions(name: string): number | null {
+    return this.#records.get(name)?.quotas.functions ?? null;
   }
 
   /** Null: the operator's default. */

@@ -18,6 +18,8 @@ export interface LimitsConfig {
   readonly hostMemoryMb: number;
   readonly poolSize: number;
   readonly tenantConcurrency: number;
+  /** Functions of a tenant that has no quota of its own. */
+  readonly tenantFunctions: number;
   /** What a user may invoke through the operator API. */
   readonly invokeRate: RateRule;
   /** Null: no limit. */
@@ -37,6 +39,7 @@ export interface LimitsOptions {
   readonly hostMemoryMb?: number;
   readonly poolSize?: number;
   readonly tenantConcurrency?: number;
+  readonly tenantFunctions?: number;
   /** `60` a minute, or `10/1s`. */
   readonly invokeRate?: string;
   readonly functionRate?: string;
@@ -57,6 +60,7 @@ export function readLimits(options: LimitsOptions, env: Environment): LimitsConf
     hostMemoryMb: read(TABLE.hostMemoryMb, options.hostMemoryMb, env) ?? halfOfMemoryMb(),
     poolSize: read(TABLE.poolSize, options.poolSize, env),
     tenantConcurrency: read(TABLE.tenantConcurrency, options.tenantConcurrency, env),
+    tenantFunctions: read(TABLE.tenantFunctions, options.tenantFunctions, env),
     invokeRate: read(TABLE.invokeRate, options.invokeRate, env),
     functionRate: read(TABLE.functionRate, options.functionRate, env),
     clientRate: read(TABLE.clientRate, options.clientRate, env),
@@ -108,6 +112,7 @@ const TABLE = {
   ),
   poolSize: whole('CORDON_POOL_SIZE', '2', 0, 64, 'Executors that wait, booted and walled, for a function'),
   tenantConcurrency: whole('CORDON_TENANT_CONCURRENCY', '512', 1, 1_000_000, 'Invocations of one tenant at a time'),
+  tenantFunctions: whole('CORDON_TENANT_FUNCTIONS', '10000', 1, 10_000_000, 'Functions that one tenant may have'),
   invokeRate: {
     name: 'CORDON_INVOKE_RATE',
     fallback: '60',

@@ -32,6 +32,16 @@ export function createVariableStore(database: Database): VariableStore {
         .execute();
       return rows.map(variableOf);
     },
+    async owners(tenant) {
+      const rows = await main
+        .selectFrom('variables')
+        .select('function_name')
+        .distinct()
+        .where('tenant', '=', tenant)
+        .where('function_name', '!=', EVERY_FUNCTION)
+        .execute();
+      return rows.map((row) => row.function_name);
+    },
     async sealedBy(keyId, limit) {
       const rows = await main
         .selectFrom('variables')

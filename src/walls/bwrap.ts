@@ -1,32 +1,38 @@
 /** The bubblewrap wall: the best one, where the operator has it installed. */
 
 import type { Readable } from 'node:stream';
+import { Entries } from './entry.ts';
+import { onlyNodeStarts } from './landlock-rules.ts';
 import { guestTools, intoGuest, launch, withoutCoreDumps } from './launch.ts';
 import { DEVICES, GUEST_ROOT, minimalRoot, systemBinds, sharedFolders } from './minimal-root.ts';
 import type { MinimalRoot } from './minimal-root.ts';
 import { onlyChild } from './process-tree.ts';
 import type { ProcessIdentity } from './process-tree.ts';
 import { requireTool } from './tools.ts';
-import type { UidAllocator } from './uids.ts';
-import { ALL_GUARANTEES } from './wall.ts';
-import type { Wall } from './wall.ts';
+import { LEVEL_GUARANTEES } from './wall.ts';
+import type { Wall, WallParts } from './wall.ts';
 
-/** `uids` is null where the host is an ordinary user. Rejects with WallUnavailable where a tool is missing. */
-export async function createBwrapWall(nodePath: string, uids: UidAllocator | null): Promise<Wall> {
+/** Rejects with WallUnavailable where a tool is missing. */
+export async function createBwrapWall({ nodePath, uids, cgroups, workDir }: WallParts): Promise<Wall> {
+  const entries = new Entries({ ...(workDir === undefined ? {} : { workDir }), alone: false });
   const bwrap = requireTool('bwrap');
   const system = await systemBinds(nodePath, guestTools(uids));
   const privileges = uids === null ? AS_USER : AS_ROOT;
   const links = sharedFolders(system).flatMap((name) => ['--symlink', `${GUEST_ROOT.slice(1)}/${name}`, `/${name}`]);
   return {
     name: 'bwrap',
-    guarantees: ALL_GUARANTEES,
+    guarantees: LEVEL_GUARANTEES.namespaces,
+    limits: cgroups?.limits ?? [],
     async start(command) {
-      const root = rootOptions(minimalRoot(command, system));
+      const entry = entries.of(command, onlyNodeStarts(command, system));
+      const root = rootOptions(minimalRoot(command, entry, system));
       const options = [...NAMESPACES, ...privileges, ...root, ...links, '--remount-ro', '/'];
       return launch({
         uids,
+        cgroups,
+        limits: command.limits ?? {},
         findInit,
-        argv: (uid) => [...withoutCoreDumps(), bwrap, ...options, '--', ...intoGuest(command, uid)],
+        argv: (uid) => [bwrap, ...options, '--', ...intoGuest(command, entry, uid)],
       });
     },
   };

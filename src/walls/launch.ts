@@ -13,13 +13,15 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
+import type { Cgroup, Cgroups } from './cgroup/cgroup.ts';
 import { closedStdio } from './descriptors.ts';
+import type { Entry } from './entry.ts';
 import { identify, killProcess, onlyChild, untilGone } from './process-tree.ts';
 import type { ProcessIdentity } from './process-tree.ts';
 import { GUEST_ROOT, nodeCommand } from './minimal-root.ts';
 import { requireTool } from './tools.ts';
 import type { UidAllocator } from './uids.ts';
-import type { WalledCommand, WalledProcess } from './wall.ts';
+import type { ProcessLimits, WalledCommand, WalledProcess } from './wall.ts';
 
 /** The descriptor by which a launcher tells about init. */
 export const NOTICE_DESCRIPTOR = 4;
@@ -34,6 +36,9 @@ const SHELL_SIGNAL_BASE = 128;
 export interface Launch {
   /** Null where the host is an ordinary user and the guest has that user's uid. */
   readonly uids: UidAllocator | null;
+  /** Null where this machine's are not ours to write. */
+  readonly cgroups: Cgroups | null;
+  readonly limits: ProcessLimits;
   /** The command that starts it all, given the uid for node. */
   argv(uid: number | null): readonly string[];
   /** Finds init from the launcher and what it says on {@link NOTICE_DESCRIPTOR}; null when it ended instead. */
@@ -41,22 +46,28 @@ export interface Launch {
 }
 
 /** Rejects with what the launcher said when it can't start node. */
-export async function launch({ uids, argv, findInit }: Launch): Promise<WalledProcess> {
+export async function launch({ uids, cgroups, limits, argv, findInit }: Launch): Promise<WalledProcess> {
   const uid = uids?.acquire() ?? null;
-  const release = (): void => {
+  let cgroup: Cgroup | null = null;
+  const release = async (): Promise<void> => {
     if (uid !== null) uids?.release(uid);
+    await cgroup?.remove();
   };
-  const child = await spawnLauncher(() => argv(uid)).catch((error: unknown) => {
-    release();
+  let child: ChildProcess;
+  try {
+    cgroup = cgroups?.create(limits) ?? null;
+    child = await spawnLauncher([...prelude(cgroup), ...argv(uid)]);
+  } catch (error) {
+    await release();
     throw error;
-  });
+  }
   const message = overhear(child.stderr as Readable);
   const ended = untilEnded(child);
   const members: ProcessIdentity[] = [];
   const gone = ended.then(async (exit) => {
     for (const member of members) killProcess(member);
     await Promise.all(members.map(untilGone));
-    release();
+    await release();
     return exit;
   });
   const node = await findNode(child, findInit, ended, members);
@@ -67,21 +78,33 @@ export async function launch({ uids, argv, findInit }: Launch): Promise<WalledPr
   }
   openGate(child);
   message.giveBack();
-  return walledProcess(child, node, members, gone);
+  return walledProcess(child, node, members, gone, cgroup);
 }
 
 /** Before a launcher that can't do it by itself: SIGKILL when the host ends. */
 export const endingWithHost = (): readonly string[] => [requireTool('setpriv'), '--pdeathsig', 'KILL', '--'];
 
-/** Before a launcher: a dump would show the memory of a tenant to whoever collects dumps on the host. */
-export const withoutCoreDumps = (): readonly string[] => [requireTool('sh'), '-c', 'ulimit -c 0; exec "$@"', 'sh'];
+/**
+ * Before a launcher: into the cgroup, without core dumps, which would show the memory of a tenant to whoever collects
+ * them on the host, and before the host itself in the eyes of a kernel that is out of memory.
+ */
+export function prelude(cgroup: Cgroup | null): readonly string[] {
+  return [requireTool('sh'), '-c', PRELUDE, 'sh', ...(cgroup?.entrances ?? []), '--'];
+}
+
+const PRELUDE = `
+ulimit -c 0
+echo 800 > /proc/self/oom_score_adj
+while [ "$1" != -- ]; do echo 0 > "$1" || exit 1; shift; done
+shift
+exec "$@"
+`;
 
 /**
  * In the namespaces, from their root to node: wait for the host, enter the guest's root, give up every privilege, forget
- * the environment. A seccomp filter for node belongs after the loss of privileges. `uid` is null where the host is an
- * ordinary user.
+ * the environment. Node then puts itself behind its filter. `uid` is null where the host is an ordinary user.
  */
-export function intoGuest(command: WalledCommand, uid: number | null): readonly string[] {
+export function intoGuest(command: WalledCommand, entry: Entry, uid: number | null): readonly string[] {
   const wait = [requireTool('sh'), '-c', WAIT_FOR_HOST, 'sh'];
   const apart = uid === null ? [requireTool('unshare'), ...AS_NOBODY] : [];
   const identity = uid === null ? [] : ['--reuid', String(uid), '--regid', String(uid), '--clear-groups'];
@@ -89,7 +112,7 @@ export function intoGuest(command: WalledCommand, uid: number | null): readonly 
   const drop = [requireTool('setpriv'), ...identity, ...WITHOUT_PRIVILEGES, '--'];
   // Not through the launcher's own environment: its loader, and setpriv's, would obey it while still privileged.
   const environment = [requireTool('env'), '-i', '--', ...environmentOf(command)];
-  return [...wait, ...apart, ...enter, ...drop, ...environment, ...nodeCommand(command)];
+  return [...wait, ...apart, ...enter, ...drop, ...environment, ...nodeCommand(command, entry)];
 }
 
 /**
@@ -123,8 +146,7 @@ function environmentOf({ env }: WalledCommand): readonly string[] {
   });
 }
 
-async function spawnLauncher(argv: () => readonly string[]): Promise<ChildProcess> {
-  const [file = '', ...args] = argv();
+async function spawnLauncher([file = '', ...args]: readonly string[]): Promise<ChildProcess> {
   const child = spawn(file, args, {
     env: {},
     cwd: '/',
@@ -173,6 +195,7 @@ function walledProcess(
   node: ProcessIdentity,
   members: readonly ProcessIdentity[],
   gone: Promise<Exit>,
+  cgroup: Cgroup | null,
 ): WalledProcess {
   let killed = false;
   const exited = gone.then((exit): Exit => (killed ? { code: null, signal: 'SIGKILL' } : throughShells(exit)));
@@ -184,10 +207,13 @@ function walledProcess(
     exited,
     async kill() {
       killed ||= isRunning(child);
+      if (killed) cgroup?.kill();
       for (const member of members) killProcess(member);
       killLauncher(child);
       await exited;
     },
+    usage: () => cgroup?.usage() ?? null,
+    limit: (wanted) => cgroup?.limit(wanted) ?? false,
   };
 }
 

@@ -10,12 +10,15 @@
 import { existsSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { basename, dirname, isAbsolute, normalize } from 'node:path';
+import { entryCommand } from './entry.ts';
+import type { Entry } from './entry.ts';
 import { sharedLibraries } from './libraries.ts';
 import type { WalledCommand } from './wall.ts';
 
 /** Where the process's root lies in the root of its mount namespace. */
 export const GUEST_ROOT = '/guest';
 const NODE_INSIDE = '/cordon/node';
+const ENTRY_INSIDE = '/cordon/enter.cjs';
 
 export const DEVICES: readonly string[] = ['/dev/null', '/dev/zero', '/dev/full', '/dev/random', '/dev/urandom'];
 
@@ -44,9 +47,13 @@ export async function systemBinds(nodePath: string, tools: readonly string[]): P
 }
 
 /** Throws when a file is missing or a path inside is not one that can be shown. */
-export function minimalRoot(command: WalledCommand, system: readonly Bind[]): MinimalRoot {
+export function minimalRoot(command: WalledCommand, entry: Entry, system: readonly Bind[]): MinimalRoot {
   const given = command.files.map(({ host, inside = host }) => ({ host, inside }));
-  const own = [{ host: command.script, inside: scriptInside(command.script) }, ...given];
+  const own = [
+    { host: command.script, inside: scriptInside(command.script) },
+    { host: entry.file, inside: ENTRY_INSIDE },
+    ...given,
+  ];
   const binds = [...system, ...own.map((file) => ({ ...file, isFolder: requireShowable(file).isDirectory() }))];
   requireDistinct(binds);
   const folders = new Set(['/proc', '/dev', ...(command.scratchBytes > 0 ? ['/tmp'] : [])]);
@@ -61,8 +68,12 @@ export function minimalRoot(command: WalledCommand, system: readonly Bind[]): Mi
 }
 
 /** What is started inside to become node: everything before it is done with its privileges before node begins. */
-export function nodeCommand(command: WalledCommand): readonly string[] {
-  return [NODE_INSIDE, ...command.nodeFlags, scriptInside(command.script), ...command.args];
+export function nodeCommand(command: WalledCommand, entry: Entry): readonly string[] {
+  return entryCommand(NODE_INSIDE, ENTRY_INSIDE, entry, [
+    ...command.nodeFlags,
+    scriptInside(command.script),
+    ...command.args,
+  ]);
 }
 
 /** Folders of {@link GUEST_ROOT} that the tools outside of it use as well, by links of the same name beside it. */

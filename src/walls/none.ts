@@ -15,7 +15,7 @@ import type { Wall, WalledCommand, WalledProcess } from './wall.ts';
 const INSIDE = '/cordon/';
 
 export function createNoWall(nodePath: string): Wall {
-  return { name: 'none', guarantees: [], start: (command) => start(nodePath, command) };
+  return { name: 'none', guarantees: [], limits: [], start: (command) => start(nodePath, command) };
 }
 
 async function start(nodePath: string, command: WalledCommand): Promise<WalledProcess> {
@@ -49,6 +49,8 @@ async function start(nodePath: string, command: WalledCommand): Promise<WalledPr
         if (child.exitCode === null && child.signalCode === null) killGroup(pid);
         await exited;
       },
+      usage: () => null,
+      limit: () => false,
     };
   } catch (error) {
     await forget();

@@ -5,6 +5,8 @@
 
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
+import { Entries } from './entry.ts';
+import { onlyNodeStarts } from './landlock-rules.ts';
 import {
   endingWithHost,
   guestTools,
@@ -12,7 +14,6 @@ import {
   launch,
   NOTICE_DESCRIPTOR,
   readNotice,
-  withoutCoreDumps,
 } from './launch.ts';
 import { DEVICES, GUEST_ROOT, minimalRoot, systemBinds, sharedFolders } from './minimal-root.ts';
 import type { MinimalRoot } from './minimal-root.ts';
@@ -21,25 +22,27 @@ import { isNoexec, readMounts } from './mounts.ts';
 import { onlyChild } from './process-tree.ts';
 import type { ProcessIdentity } from './process-tree.ts';
 import { requireTool, TOOL_FOLDERS } from './tools.ts';
-import type { UidAllocator } from './uids.ts';
-import { ALL_GUARANTEES } from './wall.ts';
-import type { Wall } from './wall.ts';
+import { LEVEL_GUARANTEES } from './wall.ts';
+import type { Wall, WallParts } from './wall.ts';
 
-/** `uids` is null where the host is an ordinary user. Rejects with WallUnavailable where a tool is missing. */
-export async function createUnshareWall(nodePath: string, uids: UidAllocator | null): Promise<Wall> {
+/** Rejects with WallUnavailable where a tool is missing. */
+export async function createUnshareWall({ nodePath, uids, cgroups, workDir }: WallParts): Promise<Wall> {
+  const entries = new Entries({ ...(workDir === undefined ? {} : { workDir }), alone: false });
   const unshare = requireTool('unshare');
   const system = await systemBinds(nodePath, guestTools(uids));
   const detachOldRoot = await detachCommand();
   for (const tool of ['mount', 'pivot_root'] as const) requireTool(tool);
   return {
     name: 'unshare',
-    guarantees: ALL_GUARANTEES,
+    guarantees: LEVEL_GUARANTEES.namespaces,
+    limits: cgroups?.limits ?? [],
     async start(command) {
-      const script = initScript(minimalRoot(command, system), sharedFolders(system), detachOldRoot);
+      const entry = entries.of(command, onlyNodeStarts(command, system));
+      const script = initScript(minimalRoot(command, entry, system), sharedFolders(system), detachOldRoot);
       const init = [unshare, ...NAMESPACES, requireTool('sh'), '-c', script, 'init'];
       const first = uids === null ? [unshare, ...AS_ROOT_OF_NOTHING] : [];
-      const launcher = [...first, ...endingWithHost(), ...withoutCoreDumps(), ...init];
-      return launch({ uids, findInit, argv: (uid) => [...launcher, ...intoGuest(command, uid)] });
+      const launcher = [...first, ...endingWithHost(), ...init];
+      return launch({ uids, cgroups, limits: command.limits ?? {}, findInit, argv: (uid) => [...launcher, ...intoGuest(command, entry, uid)] });
     },
   };
 }

@@ -1,31 +1,48 @@
 /**
  * Wall: what the operating system puts around a child process of ours that meets hostile bytes (an executor, a builder).
  *
- * Best first: bubblewrap, then util-linux `unshare` with a pivoted root. `none` exists only for operators who said
- * `--unsafe-no-os-sandbox`. Each wall declares what it guarantees; nobody asks a wall for its name to decide anything.
+ * Best first: bubblewrap, then util-linux `unshare` with a pivoted root, then landlock, which needs no namespace. `none`
+ * exists only for operators who said `--unsafe-no-os-sandbox`. Each wall declares what it guarantees; nobody asks a wall
+ * for its name to decide anything.
  */
 
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
+import type { Cgroups } from './cgroup/cgroup.ts';
+import type { ProfileName } from './seccomp/profiles.ts';
+import type { UidAllocator } from './uids.ts';
 
-export const WALL_NAMES = ['bwrap', 'unshare', 'none'] as const;
+export const WALL_NAMES = ['bwrap', 'unshare', 'landlock', 'none'] as const;
 export type WallName = (typeof WALL_NAMES)[number];
 
 export type WallGuarantee =
   | 'user' // an unprivileged host uid, of its own where the host runs as root; never host uid 0
   | 'pid' // sees and signals no process of the host
   | 'network' // no interface but its own loopback
-  | 'mount' // a minimal read-only root: node, its libraries, and the files it was given
+  | 'files' // reads the content of no file but node, its libraries and what it was given; writes none but its scratch
+  | 'mount' // has a minimal root, in which nothing else can even be seen, and a scratch folder of bounded size
   | 'ipc'
   | 'uts'
   | 'cgroup'
   | 'capabilities' // none, and no way to gain any
-  | 'session'; // dies with the host, has no terminal
+  | 'session' // dies with the host, has no terminal
+  | 'seccomp'; // asks the kernel for nothing but what its profile names
 
-/** What both walls of namespaces hold. */
-export const ALL_GUARANTEES: readonly WallGuarantee[] = [
-  ...(['user', 'pid', 'network', 'mount', 'ipc', 'uts', 'cgroup', 'capabilities', 'session'] as const),
-];
+/** What the operator, or a function, may ask for at least. */
+export const WALL_LEVELS = ['namespaces', 'landlock', 'none'] as const;
+export type WallLevel = (typeof WALL_LEVELS)[number];
+
+const OF_LANDLOCK: readonly WallGuarantee[] = ['user', 'network', 'files', 'capabilities', 'seccomp'];
+
+export const LEVEL_GUARANTEES: Readonly<Record<WallLevel, readonly WallGuarantee[]>> = {
+  namespaces: [...OF_LANDLOCK, 'pid', 'mount', 'ipc', 'uts', 'cgroup', 'session'],
+  landlock: OF_LANDLOCK,
+  none: [],
+};
+
+/** What a wall lacks of a level; empty when it is enough. */
+export const missingGuarantees = (wall: Wall, level: WallLevel): readonly WallGuarantee[] =>
+  LEVEL_GUARANTEES[level].filter((guarantee) => !wall.guarantees.includes(guarantee));
 
 export interface WalledCommand {
   /** A bundled script on the host; it is visible inside as `/cordon/<basename>`, read-only. */
@@ -45,6 +62,34 @@ export interface WalledCommand {
    * processes: secrets go through the channel.
    */
   readonly env: Readonly<Record<string, string>>;
+  /** What it may ask of the kernel; `program` by default, which may start programs of its root. */
+  readonly profile?: Exclude<ProfileName, 'sealed'>;
+  /**
+   * It puts on the `sealed` profile by itself, with the function that it finds at `globalThis[Symbol.for('cordon.seal')]`,
+   * before it meets a hostile byte. Only for a process of the `executor` profile.
+   */
+  readonly sealsItself?: boolean;
+  /** Held where this machine's cgroups are ours to write; see {@link Wall.limits}. */
+  readonly limits?: ProcessLimits;
+}
+
+/** Of a process and all that it starts, together. */
+export interface ProcessLimits {
+  /** Past it the kernel ends the process. */
+  readonly memoryBytes?: number;
+  /** 1 is the whole of one processor. */
+  readonly cpuCores?: number;
+  /** Threads count. */
+  readonly maxTasks?: number;
+}
+
+/** What the kernel counted for a process and all that it started. */
+export interface ProcessUsage {
+  /** What can't be dropped: without files that are only cached. Null where memory is not counted. */
+  readonly memoryBytes: number | null;
+  readonly cpuMs: number | null;
+  /** How many times the kernel killed for want of memory. */
+  readonly oomKills: number | null;
 }
 
 export interface WalledProcess {
@@ -59,13 +104,33 @@ export interface WalledProcess {
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
   /** SIGKILL to the whole tree; resolves like {@link exited}. */
   kill(): Promise<void>;
+  /** From the cgroup of this process; null where it has none, or is gone. */
+  usage(): ProcessUsage | null;
+  /** Changes what {@link WalledCommand.limits} said. False where it can't be held, and has to be watched over. */
+  limit(limits: ProcessLimits): boolean;
 }
 
 export interface Wall {
   readonly name: WallName;
   readonly guarantees: readonly WallGuarantee[];
+  /** The limits that the kernel holds for its processes, by their cgroup. */
+  readonly limits: readonly LimitKind[];
   /** Starts node behind the wall. Resolves when the process exists, not when its script is ready. */
   start(command: WalledCommand): Promise<WalledProcess>;
+}
+
+export const LIMIT_KINDS = ['memory', 'cpu', 'tasks'] as const;
+export type LimitKind = (typeof LIMIT_KINDS)[number];
+
+/** What a wall is put together from. */
+export interface WallParts {
+  /** The node that runs inside. */
+  readonly nodePath: string;
+  /** Null where the host is an ordinary user. */
+  readonly uids: UidAllocator | null;
+  readonly cgroups: Cgroups | null;
+  /** Where its entry scripts are kept; a temporary folder by default. */
+  readonly workDir?: string;
 }
 
 export type WallProbe =

@@ -218,7 +218,12 @@ class HostAsk implements CapabilitySink, BodyFrames {
   }
 }
 
-function sendFailure({ connection, allowance }: AskHost, call: number, number: number, refusal: CapabilityRefusal): void {
+function sendFailure(
+  { connection, allowance }: AskHost,
+  call: number,
+  number: number,
+  refusal: CapabilityRefusal,
+): void {
   const meta: AnswerFailMeta = [number, refusal.code, refusal.message, refusal.details ?? {}];
   const text = JSON.stringify(meta);
   allowance.count(text.length);

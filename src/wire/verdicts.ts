@@ -56,7 +56,8 @@ export function readAsk(parsed: unknown): ReadAsk {
   if (typeof number !== 'number' || !Number.isInteger(number) || number < 1 || number > MAX_NUMBER)
     throw new ProtocolError('an ask without a number');
   if (typeof kind !== 'string' || kind.length > MAX_KIND) throw new ProtocolError('an ask of no kind');
-  if (bodyKind !== 0 && bodyKind !== 1 && bodyKind !== 2) throw new ProtocolError('an ask with an unknown kind of body');
+  if (bodyKind !== 0 && bodyKind !== 1 && bodyKind !== 2)
+    throw new ProtocolError('an ask with an unknown kind of body');
   return { number, kind, bodyKind, meta };
 }
 

@@ -5,13 +5,15 @@ import { after, before, test } from 'node:test';
 import type { Executor } from '../../src/core/tier.ts';
 import { makeVersion } from '../support/calls.ts';
 import { startIsolateTier, type TierUnderTest } from '../support/isolate-tier.ts';
+import { MemoryCapabilities, servePlaces } from '../support/memory-capabilities.ts';
 import { OpenSandbox } from '../support/sandbox.ts';
 
 let subject: TierUnderTest;
 let executor: Executor;
 let broken: string[] = [];
+const capabilities = new MemoryCapabilities(servePlaces);
 before(async () => {
-  subject = await startIsolateTier('bwrap');
+  subject = await startIsolateTier('bwrap', capabilities);
   executor = await subject.tier.spawn();
   executor.listen({
     onExit: () => undefined,
@@ -142,7 +144,45 @@ for (const [name, patch] of [
     assert.equal(again.status, 201);
     assert.equal(again.body, 'again');
   });
+
+  test(`a function that patches ${name} fetches as before, and sees nothing of how`, async () => {
+    const sandbox = await open(`
+      const ask = fetch, Res = Response, read = Response.prototype.text;
+      const seen = globalThis.caught = { all: '', push(args) { this.all += args; } };
+      let patched = false;
+      export default { fetch(request) {
+        if (!patched) { patched = true; ${patch} }
+        if (request.url.endsWith('seen')) return new Res(seen.all);
+        return ask('http://count/', { method: 'POST', body: new Uint8Array(100000) });
+      } }`);
+    for (let i = 0; i < 2; i++) {
+      const sink = sandbox.start({});
+      await sink.outcome;
+      assert.equal(sink.fault, null);
+      assert.equal(sink.text, '100000');
+    }
+    assert.doesNotMatch((await sandbox.call({ url: 'http://localhost/seen' })).body, /ASK|answer|outbox|echo/);
+  });
 }
+
+test('code that makes JSON of every list something else harms its own answers alone', async () => {
+  const sandbox = await open(`
+    Array.prototype.toJSON = Object.prototype.toJSON = () => undefined;
+    export default { fetch: (request) => request.url.endsWith('throw') ? Promise.reject(new Error('own')) : new Response('still here') }`);
+  assert.equal((await sandbox.call()).body, 'still here');
+  assert.equal((await sandbox.fault({ url: 'http://localhost/throw' })).code, 'HANDLER_THREW');
+});
+
+test('a response that is kept gives the next invocation nothing of what was still to come', async () => {
+  const sandbox = await open(`
+    let kept;
+    export default { async fetch(request) {
+      if (kept === undefined) { kept = await fetch('http://stalled/'); return new Response('kept'); }
+      return new Response(await kept.text().catch((error) => error.message));
+    } }`);
+  assert.equal((await sandbox.call()).body, 'kept');
+  assert.equal((await sandbox.call()).body, 'fetch failed: its invocation is over');
+});
 
 test('a thenable result can answer its own call only', async () => {
   const sandbox = await open(`

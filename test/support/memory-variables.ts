@@ -28,6 +28,12 @@ export function memoryVariables(): MemoryVariables {
         (row) => row.tenant === tenant && (row.functionName === null || row.functionName === functionName),
       );
     },
+    async owners(tenant) {
+      const names = all().flatMap((row) =>
+        row.tenant === tenant && row.functionName !== null ? [row.functionName] : [],
+      );
+      return [...new Set(names)];
+    },
     async sealedBy(keyId, limit) {
       return all()
         .filter((row) => row.keyId === keyId)

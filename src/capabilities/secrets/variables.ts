@@ -44,6 +44,8 @@ export class Variables implements Environments {
   readonly #platform: ReadonlyMap<string, string>;
   /** By {@link scopeKey}, least recently used first. */
   readonly #scopes = new Map<string, Promise<readonly Opened[]>>();
+  /** By tenant: the functions with variables of their own, so that start-up doesn't ask for each of the others. */
+  readonly #owners = new Map<string, Promise<ReadonlySet<string>>>();
   /** The last change of each scope that is being changed, so that two of them can't both find room. */
   readonly #changing = new Map<string, Promise<unknown>>();
   readonly #placeholderKey: Buffer = randomBytes(32);
@@ -117,11 +119,13 @@ export class Variables implements Environments {
 
   /** After a change of the tenant's variables or its functions', by this node or another. */
   forget(tenant: string): void {
+    this.#owners.delete(tenant);
     for (const key of this.#scopes.keys()) if (key.startsWith(`${tenant}/`)) this.#scopes.delete(key);
   }
 
   /** When anything may have changed. */
   forgetAll(): void {
+    this.#owners.clear();
     this.#scopes.clear();
   }
 
@@ -162,8 +166,19 @@ export class Variables implements Environments {
   }
 
   async #open(tenant: string, functionName: string | null): Promise<readonly Opened[]> {
+    if (functionName !== null && !(await this.#ownersOf(tenant)).has(functionName)) return [];
     const rows = await this.#rows(tenant, functionName);
     return Promise.all(rows.map(async (row) => ({ row, value: await this.#vault.open(row) })));
+  }
+
+  #ownersOf(tenant: string): Promise<ReadonlySet<string>> {
+    const found = this.#owners.get(tenant);
+    if (found !== undefined) return found;
+    if (this.#owners.size >= MAX_SCOPES) this.#owners.clear();
+    const owners = this.#store.owners(tenant).then((names) => new Set(names));
+    this.#owners.set(tenant, owners);
+    owners.catch(() => this.#owners.get(tenant) === owners && this.#owners.delete(tenant));
+    return owners;
   }
 
   async #rows(tenant: string, functionName: string | null): Promise<StoredVariable[]> {

@@ -23,7 +23,9 @@ const SPEC = {
   memoryMb: 128,
 };
 const HANDLER = `() => ({ default: { async fetch(request) { request.headers.get('a'); globalThis.console.info({ a: [1] }); return new Response(new URL(request.url).searchParams.get('a')); } } })`;
-const CALL = [[0, 1, null, [1, 0, 1000, 'GET', 'http://localhost/', ['a', 'b'], 'http', '127.0.0.1', 'warm', null, null]]];
+const CALL = [
+  [0, 1, null, [1, 0, 1000, 'GET', 'http://localhost/', ['a', 'b'], 'http', '127.0.0.1', 'warm', null, null]],
+];
 
 port('load', HAND_OVER, JSON.stringify(SPEC), new ArrayBuffer(32), new SharedArrayBuffer(8));
 vm.runInContext(handingOver(HANDLER), context);

@@ -28,7 +28,8 @@ export function installHandlerGlobals(
 const NOT_FOR_SCRIPTS = ['fetch', 'WebSocket', 'EventSource', 'process', 'Bun', 'require', 'module'];
 
 export function removeFromScripts(target: object): void {
-  for (let i = 0; i < NOT_FOR_SCRIPTS.length; i++) delete (target as Record<string, unknown>)[NOT_FOR_SCRIPTS[i] as string];
+  for (let i = 0; i < NOT_FOR_SCRIPTS.length; i++)
+    delete (target as Record<string, unknown>)[NOT_FOR_SCRIPTS[i] as string];
 }
 
 /** The function's environment; what one invocation could change, another would see. */

@@ -1,6 +1,6 @@
 /** What a handler returned, as the response that goes out. */
 
-import { contentTypeOf, extractContent, isStream, type BodyContent } from '../web/body.ts';
+import { extractBody, isStream, platformBody, type BodyInit } from '../web/body-init.ts';
 import { Headers, isHeaders, listOf } from '../web/headers.ts';
 import {
   bytesOf,
@@ -116,17 +116,16 @@ function listOfReply(reply: Reply, type: string | null): string[] {
   return listOf(all);
 }
 
-function contentOfReply({ body, isBase64Encoded }: Reply): { content: BodyContent; type: string | null } {
+function contentOfReply({ body, isBase64Encoded }: Reply): BodyInit {
   if (body === undefined || body === null) return { content: null, type: null };
-  if (typeof body === 'string') {
-    return isBase64Encoded
-      ? { content: decodeBase64(body), type: 'application/octet-stream' }
-      : { content: body, type: contentTypeOf(body) };
-  }
-  if (isStream(body) || bytesOf(body) !== null)
-    return { content: extractContent(body), type: 'application/octet-stream' };
-  return { content: jsonOf(body), type: 'application/json' };
+  if (typeof body === 'string')
+    return isBase64Encoded ? { content: decodeBase64(body), type: BINARY_TYPE } : extractBody(body);
+  if (isStream(body) || bytesOf(body) !== null) return { content: extractBody(body).content, type: BINARY_TYPE };
+  const { content, type } = (isObject(body) && platformBody(body)) || { content: jsonOf(body), type: 'application/json' };
+  return { content, type: type ?? BINARY_TYPE };
 }
+
+const BINARY_TYPE = 'application/octet-stream';
 
 function decodeBase64(text: string): Uint8Array {
   try {

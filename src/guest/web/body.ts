@@ -5,21 +5,21 @@
  * three times as fast.
  */
 
+import { extractBody, isDisturbed, isStream, TEXT_TYPE } from './body-init.ts';
 import { chain, rejected, resolved } from './engine.ts';
 import * as modules from './modules.ts';
 import {
-  bytesOf,
+  charCodeAt,
   copyBytes,
-  isObject,
   parse,
-  push,
-  setBytes,
-  toText,
+  stringSlice,
   toWellFormed,
   typedArrayBuffer,
   TypeError,
+  uncurry,
   Uint8Array,
 } from './primordials.ts';
+import { readAll, teeBody } from './read-stream.ts';
 import { encodeUtf8 } from './utf8.ts';
 
 export type BodyContent = string | Uint8Array | ReadableStream | null;
@@ -32,14 +32,32 @@ export let takeContent: (body: Body) => BodyContent;
 /** A second body with the same content. Throws a TypeError if it was read or is being read. */
 export let cloneContent: (body: Body) => BodyContent;
 export let setContent: (body: Body, content: BodyContent) => void;
+export let hasContent: (body: Body) => boolean;
+/** Puts in what a `body` argument holds; returns the Content-Type that it brings along. */
+export let fillBody: (body: Body, init: unknown) => string | null;
 /** Once the signal aborts, the body can't be read any more. */
 export let setSignal: (body: Body, signal: BodySignal) => void;
+/** What `.body` shows. */
+export let streamOfBody: (body: Body) => ReadableStream | null;
+export let isBodyUsed: (body: Body) => boolean;
+/** Reads it to its end. Rejects with a TypeError if it was read or is being read, and with whatever `convert` throws. */
+let consume: <T>(body: Body, convert: (whole: Whole) => T) => Promise<T>;
+
+export { isStream } from './body-init.ts';
+export { readAll } from './read-stream.ts';
+
+/** The streams that were read off some message's `.body`. */
+const shown: WeakSet<object> = new WeakSet();
+const addTo = uncurry(WeakSet.prototype.add as (this: WeakSet<object>, value: object) => unknown);
+const isIn = uncurry(WeakSet.prototype.has);
+export const isMessageStream = (stream: object): boolean => isIn(shown, stream);
 
 export interface BodySignal {
   readonly aborted: boolean;
   readonly reason: unknown;
 }
 
+/** Only its state: the members are each class's own, as the standard has it. */
 export class Body {
   #content: BodyContent = null;
   /** Made of the content, or the content itself. */
@@ -53,6 +71,16 @@ export class Body {
       body.#content = content;
       if (isStream(content)) body.#stream = content;
     };
+    hasContent = (body) => body.#content !== null;
+    fillBody = (body, init) => {
+      if (typeof init === 'string') {
+        body.#content = init;
+        return TEXT_TYPE;
+      }
+      const { content, type } = extractBody(init);
+      setContent(body, content);
+      return type;
+    };
     contentOf = (body) => {
       if (body.#unusable()) throw unusable();
       return body.#stream ?? body.#content;
@@ -65,49 +93,30 @@ export class Body {
     cloneContent = (body) => {
       if (body.#unusable()) throw unusable();
       if (body.#stream !== null) {
-        const [mine, other] = body.#stream.tee();
-        body.#content = body.#stream = mine;
-        return other;
+        const teed = teeBody(body.#stream);
+        body.#content = body.#stream = teed[0];
+        return teed[1];
       }
       return isBytes(body.#content) ? copyBytes(body.#content) : body.#content;
     };
-  }
-
-  get body(): unknown {
-    if (this.#content === null) return null;
-    return (this.#stream ??= this.#used ? readStream() : streamOf(this.#content as Whole));
-  }
-
-  get bodyUsed(): boolean {
-    return this.#used || isDisturbed(this.#stream);
-  }
-
-  text(): Promise<string> {
-    return this.#consume(textOf);
-  }
-
-  json(): Promise<unknown> {
-    return this.#consume((whole) => parse(textOf(whole)) as unknown);
-  }
-
-  arrayBuffer(): Promise<ArrayBuffer> {
-    return this.#consume((whole) => typedArrayBuffer(wholeBytes(whole)));
-  }
-
-  bytes(): Promise<Uint8Array> {
-    return this.#consume(wholeBytes);
-  }
-
-  #consume<T>(convert: (whole: Whole) => T): Promise<T> {
-    try {
-      if (this.#unusable()) return rejected(unusable());
-      this.#used = this.#content !== null;
-      if (this.#signal?.aborted === true && this.#used) return rejected(this.#signal.reason);
-      if (this.#stream !== null) return chain(readAll(this.#stream), convert);
-      return resolved(convert((this.#content as Whole | null) ?? ''));
-    } catch (error) {
-      return rejected(error);
-    }
+    streamOfBody = (body) => {
+      if (body.#content === null) return null;
+      const stream = (body.#stream ??= body.#used ? readStream() : streamOf(body.#content as Whole));
+      addTo(shown, stream);
+      return stream;
+    };
+    isBodyUsed = (body) => body.#used || isDisturbed(body.#stream);
+    consume = (body, convert) => {
+      try {
+        if (body.#unusable()) return rejected(unusable());
+        body.#used = body.#content !== null;
+        if (body.#signal?.aborted === true && body.#used) return rejected(body.#signal.reason);
+        if (body.#stream !== null) return chain(readAll(body.#stream), convert);
+        return resolved(convert((body.#content as Whole | null) ?? ''));
+      } catch (error) {
+        return rejected(error);
+      }
+    };
   }
 
   #unusable(): boolean {
@@ -115,89 +124,49 @@ export class Body {
   }
 }
 
-/** What a `body` argument holds: a copy of bytes, a string for whatever is neither bytes nor a stream. */
-export function extractContent(init: unknown): BodyContent {
-  if (typeof init === 'string') return init;
-  if (init === null || init === undefined) return null;
-  const bytes = bytesOf(init);
-  if (bytes !== null) return copyBytes(bytes);
-  if (isStream(init)) {
-    if (init.locked || isDisturbed(init)) throw new TypeError('The stream given as a body is locked or has been read');
-    return init;
-  }
-  return toText(init);
+export const readText = (body: Body): Promise<string> => consume(body, textOf);
+export const readJson = (body: Body): Promise<unknown> => consume(body, (whole) => parse(textOf(whole)) as unknown);
+export const readBytes = (body: Body): Promise<Uint8Array> => consume(body, wholeBytes);
+export const readBuffer = (body: Body): Promise<ArrayBuffer> =>
+  consume(body, (whole) => typedArrayBuffer(wholeBytes(whole)));
+
+/** `typeOf` gives the Content-Type that its headers name, once the body has been read. */
+export const readBlob = <T extends Body>(body: T, typeOf: (body: T) => string | null): Promise<object> =>
+  consume(body, (whole) => modules.forms().blobOfBody(wholeBytes(whole), typeOf(body)));
+export const readForm = <T extends Body>(body: T, typeOf: (body: T) => string | null): Promise<object> =>
+  consume(body, (whole) => modules.forms().formOfBody(whole, typeOf(body)));
+
+/** Without a byte order mark, and with U+FFFD for what is not UTF-8. */
+function textOf(whole: Whole): string {
+  if (typeof whole !== 'string') return modules.encoding().decodeUtf8(whole);
+  const text = toWellFormed(whole);
+  return charCodeAt(text, 0) === BYTE_ORDER_MARK ? stringSlice(text, 1) : text;
 }
 
-/** The Content-Type that a `body` argument brings along. */
-export function contentTypeOf(init: unknown): string | null {
-  if (typeof init === 'string') return 'text/plain;charset=UTF-8';
-  if (init === null || init === undefined || isStream(init) || bytesOf(init) !== null) return null;
-  const isForm = modules.urlIfLoaded()?.isURLSearchParams(init) === true;
-  return isForm ? 'application/x-www-form-urlencoded;charset=UTF-8' : 'text/plain;charset=UTF-8';
-}
-
-/** Ours, or one that a package brought along. */
-export function isStream(value: unknown): value is ReadableStream {
-  return isObject(value) && !isBytes(value) && typeof (value as ReadableStream).getReader === 'function';
-}
-
-/** Reads a stream of bytes to its end; any other chunk rejects with a TypeError. `maxBytes` rejects with `tooLong()`. */
-export function readAll(
-  stream: ReadableStream,
-  maxBytes: number = Infinity,
-  tooLong?: () => unknown,
-): Promise<Uint8Array> {
-  const reader = stream.getReader();
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  const next = (): Promise<Uint8Array> =>
-    chain(reader.read(), ({ done, value }) => {
-      if (done) return joined(chunks, length);
-      const chunk = bytesOf(value);
-      if (chunk === null) throw new TypeError('A body stream may hold Uint8Array chunks only');
-      length += chunk.length;
-      if (length > maxBytes) {
-        void chain(reader.cancel(), ignore, ignore);
-        throw tooLong?.();
-      }
-      push(chunks, chunk);
-      return next();
-    });
-  return next();
-}
-
-const ignore = (): void => undefined;
-
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  if (chunks.length === 1) return copyBytes(chunks[0] as Uint8Array);
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (let i = 0; i < chunks.length; i++) {
-    setBytes(whole, chunks[i] as Uint8Array, at);
-    at += (chunks[i] as Uint8Array).length;
-  }
-  return whole;
-}
-
-const textOf = (whole: Whole): string =>
-  typeof whole === 'string' ? toWellFormed(whole) : modules.encoding().decodeUtf8(whole);
+const BYTE_ORDER_MARK = 0xfeff;
 const wholeBytes = (whole: Whole): Uint8Array => (typeof whole === 'string' ? encodeUtf8(whole) : whole);
 const isBytes = (value: unknown): value is Uint8Array => value instanceof Uint8Array;
-/** The streams library keeps the standard's [[disturbed]] slot in a property. */
-const isDisturbed = (stream: ReadableStream | null): boolean =>
-  (stream as { _disturbed?: boolean } | null)?._disturbed === true;
 const unusable = (): TypeError => new TypeError('The body has already been read, or is being read');
+
+interface ByteController {
+  readonly byobRequest: { respond(bytes: number): void } | null;
+  enqueue(chunk: Uint8Array): void;
+  close(): void;
+}
 
 function streamOf(whole: Whole): ReadableStream {
   return modules.streams().makeStream(
     {
+      __proto__: null,
       type: 'bytes',
-      pull(controller: { enqueue(chunk: Uint8Array): void; close(): void }) {
+      pull(controller: ByteController) {
         if (whole.length > 0) controller.enqueue(wholeBytes(whole));
         controller.close();
+        // Who waits with a buffer of their own hears of the end by it.
+        controller.byobRequest?.respond(0);
       },
     },
-    { highWaterMark: 0 },
+    { __proto__: null, highWaterMark: 0 },
   );
 }
 

@@ -1,15 +1,21 @@
-/** console: each call becomes one line of text for the host, bounded in length, and never throws. */
+/**
+ * console: each call becomes one line of text for the host, bounded in length. It throws nothing of its own; only what the
+ * conversion of a label to text throws.
+ */
 
+import { elapsedTimeMs } from './clock.ts';
+import { tableOf } from './console-table.ts';
 import { host } from './engine.ts';
 import { inspect } from './inspect.ts';
+import { defineTag } from './interface.ts';
 import {
   dictionary,
-  getOwnPropertyDescriptor,
   isObject,
   join,
   keysOf,
-  now,
   push,
+  put,
+  rename,
   repeat,
   split,
   stringIndexOf,
@@ -25,56 +31,85 @@ const MAX_LINE_UNITS = 16 * 1024;
 const MAX_GROUPS = 20;
 /** Labels are the user's to invent, so how many are kept is not. */
 const MAX_LABELS = 1_000;
+const MAX_LABEL_UNITS = 256;
 
 const counts = dictionary<number>();
 const startsMs = dictionary<number>();
 let labels = 0;
 let groups = 0;
 
-/** Plain functions in an object, so that they can be passed around alone. */
-export const console = {
-  log: (...args: unknown[]): void => write('info', args),
-  info: (...args: unknown[]): void => write('info', args),
-  warn: (...args: unknown[]): void => write('warn', args),
-  error: (...args: unknown[]): void => write('error', args),
-  debug: (...args: unknown[]): void => write('debug', args),
-  trace: (...args: unknown[]): void => write('debug', [`${format(args)}\n${stackHere()}`]),
-  dir: (value?: unknown): void => write('info', [[value]]),
-  assert(condition?: unknown, ...args: unknown[]): void {
-    if (!condition) write('error', [args.length === 0 ? 'Assertion failed' : `Assertion failed: ${format(args)}`]);
+/** The methods need no receiver, so that they can be passed around alone. */
+const methods = {
+  assert(condition: unknown = false, ...args: unknown[]): void {
+    if (condition) return;
+    const text = args.length === 0 ? '' : `: ${typeof args[0] === 'string' ? format(args) : shownAll(args)}`;
+    write('error', [`Assertion failed${text}`]);
   },
-  count(label?: unknown): void {
+  /** There is no screen to clear; it ends the groups, as the standard says. */
+  clear(): void {
+    groups = 0;
+  },
+  debug: (...args: unknown[]): void => write('debug', args),
+  error: (...args: unknown[]): void => write('error', args),
+  info: (...args: unknown[]): void => write('info', args),
+  log: (...args: unknown[]): void => write('info', args),
+  table(data: unknown = undefined, columns: unknown = undefined): void {
+    write('info', [tableOf(data, columns) ?? data]);
+  },
+  trace: (...args: unknown[]): void => write('debug', [`${format(args)}\n${stackHere()}`]),
+  warn: (...args: unknown[]): void => write('warn', args),
+  dir(value: unknown = undefined): void {
+    write('info', [[value]]);
+  },
+  dirxml: (...args: unknown[]): void => write('info', args),
+  count(label: unknown = 'default'): void {
     const name = labelOf(label);
     if (!remember(counts, name)) return;
     counts[name] = (counts[name] ?? 0) + 1;
     write('info', [`${name}: ${counts[name]}`]);
   },
-  countReset: (label?: unknown): void => forget(counts, labelOf(label)),
-  time(label?: unknown): void {
+  countReset(label: unknown = 'default'): void {
     const name = labelOf(label);
-    if (startsMs[name] === undefined && remember(startsMs, name)) startsMs[name] = now();
-  },
-  timeLog(label?: unknown, ...args: unknown[]): void {
-    const name = labelOf(label);
-    const startMs = startsMs[name];
-    if (startMs === undefined) return;
-    const text = `${name}: ${now() - startMs} ms`;
-    write('info', [args.length === 0 ? text : `${text} ${format(args)}`]);
-  },
-  timeEnd(label?: unknown): void {
-    console.timeLog(label);
-    forget(startsMs, labelOf(label));
+    if (!forget(counts, name)) write('warn', [`There is no count ${name}`]);
   },
   group(...args: unknown[]): void {
     if (args.length > 0) write('info', args);
     if (groups < MAX_GROUPS) groups++;
   },
-  groupCollapsed: (...args: unknown[]): void => console.group(...args),
+  groupCollapsed: (...args: unknown[]): void => methods.group(...args),
   groupEnd(): void {
     if (groups > 0) groups--;
   },
-  table: (rows?: unknown): void => write('info', [tableOf(rows) ?? rows]),
+  time(label: unknown = 'default'): void {
+    const name = labelOf(label);
+    if (startsMs[name] !== undefined) write('warn', [`There is a timer ${name} already`]);
+    else if (remember(startsMs, name)) startsMs[name] = elapsedTimeMs();
+  },
+  timeLog(label: unknown = 'default', ...args: unknown[]): void {
+    logTime(labelOf(label), args);
+  },
+  timeEnd(label: unknown = 'default'): void {
+    const name = labelOf(label);
+    logTime(name, []);
+    forget(startsMs, name);
+  },
 };
+
+/** A namespace, as Web IDL has it: its prototype is an empty object. */
+export const console: typeof methods = Object.create({}) as typeof methods;
+for (const name of keysOf(methods)) {
+  const method = methods[name as 'log'];
+  rename(method, name);
+  put(console, name, method);
+}
+defineTag(console, 'console');
+
+function logTime(name: string, args: unknown[]): void {
+  const startMs = startsMs[name];
+  if (startMs === undefined) return write('warn', [`There is no timer ${name}`]);
+  const text = `${name}: ${elapsedTimeMs() - startMs} ms`;
+  write('info', [args.length === 0 ? text : `${text} ${shownAll(args)}`]);
+}
 
 function write(level: Level, args: unknown[]): void {
   let text: string;
@@ -100,11 +135,19 @@ function format(args: unknown[]): string {
   let text = '';
   let next = 0;
   if (typeof args[0] === 'string' && args.length > 1 && stringIndexOf(args[0], '%') !== -1) {
-    [text, next] = substitute(args[0], args);
+    const done = substitute(args[0], args);
+    text = done.text;
+    next = done.next;
   }
-  for (let i = next; i < args.length && text.length <= MAX_LINE_UNITS; i++) {
+  return text + shownAll(args, next, text.length);
+}
+
+/** Each after a space but the first. */
+function shownAll(args: unknown[], from = 0, used = 0): string {
+  let text = '';
+  for (let i = from; i < args.length && used + text.length <= MAX_LINE_UNITS; i++) {
     if (i > 0) text += ' ';
-    text += show(args[i], MAX_LINE_UNITS - text.length);
+    text += show(args[i], MAX_LINE_UNITS - used - text.length);
   }
   return text;
 }
@@ -112,7 +155,7 @@ function format(args: unknown[]): string {
 const show = (value: unknown, maxUnits: number): string =>
   typeof value === 'string' ? value : inspect(value, maxUnits);
 
-function substitute(template: string, args: unknown[]): [text: string, next: number] {
+function substitute(template: string, args: unknown[]): { readonly text: string; readonly next: number } {
   let text = '';
   let from = 0;
   let next = 1;
@@ -127,7 +170,7 @@ function substitute(template: string, args: unknown[]): [text: string, next: num
       text += directed(directive, args[next++]);
     else text += `%${directive}`;
   }
-  return [text + stringSlice(template, from), next];
+  return { text: text + stringSlice(template, from), next };
 }
 
 function directed(directive: string, value: unknown): string {
@@ -149,8 +192,8 @@ function stackHere(): string {
   return join(kept, '\n');
 }
 
-const labelOf = (label: unknown): string =>
-  typeof label === 'string' ? stringSlice(label, 0, 256) : label === undefined ? 'default' : inspect(label, 256);
+/** Converted as any text is, so what its `toString` throws is thrown. */
+const labelOf = (label: unknown): string => stringSlice(toText(label), 0, MAX_LABEL_UNITS);
 
 function remember(table: Record<PropertyKey, number>, name: string): boolean {
   if (table[name] !== undefined) return true;
@@ -159,50 +202,10 @@ function remember(table: Record<PropertyKey, number>, name: string): boolean {
   return true;
 }
 
-function forget(table: Record<PropertyKey, number>, name: string): void {
-  if (table[name] === undefined) return;
+/** Returns whether it was there. */
+function forget(table: Record<PropertyKey, number>, name: string): boolean {
+  if (table[name] === undefined) return false;
   delete table[name];
   labels--;
-}
-
-/** Rows of columns of text; null where the value is not made of objects. */
-function tableOf(rows: unknown): string | null {
-  if (!isObject(rows)) return null;
-  const names: string[] = [];
-  const known = dictionary<true>();
-  const keys = keysOf(rows);
-  const lines: Record<PropertyKey, string>[] = [];
-  for (let i = 0; i < keys.length && i < 100; i++) {
-    const key = keys[i] as string;
-    const row: unknown = getOwnPropertyDescriptor(rows, key)?.value;
-    const cells = dictionary<string>();
-    cells['(index)'] = key;
-    const columns = isObject(row) ? keysOf(row) : [];
-    if (!isObject(row)) cells['Values'] = inspect(row, 80);
-    for (let c = 0; c < columns.length && c < 20; c++) {
-      const column = columns[c] as string;
-      cells[column] = inspect(getOwnPropertyDescriptor(row, column)?.value, 80);
-      if (known[column] === undefined && names.length < 20) push(names, column);
-      known[column] = true;
-    }
-    push(lines, cells);
-  }
-  return drawn(['(index)', ...names, ...(lines.some((cells) => 'Values' in cells) ? ['Values'] : [])], lines);
-}
-
-function drawn(columns: string[], rows: Record<PropertyKey, string>[]): string {
-  const widths = columns.map((column) =>
-    rows.reduce((width, row) => Math.max(width, row[column]?.length ?? 0), column.length),
-  );
-  const line = (cells: (index: number) => string): string =>
-    columns
-      .map((_, i) => cells(i).padEnd(widths[i] as number))
-      .join(' | ')
-      .trimEnd();
-  const rule = widths.map((width) => '-'.repeat(width)).join('-+-');
-  return [
-    line((i) => columns[i] as string),
-    rule,
-    ...rows.map((row) => line((i) => row[columns[i] as string] ?? '')),
-  ].join('\n');
+  return true;
 }

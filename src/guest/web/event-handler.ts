@@ -39,12 +39,7 @@ export function defineHandler(prototype: object, type: string, options: HandlerO
       const target = targetOf(this);
       hasListeners(target, type);
       const handler = isObject(value) ? value : null;
-      let slot = readSlot(slots, target);
-      if (slot === undefined) {
-        const owner = this;
-        const made: Slot = { handler: null, tell: (event) => tell(made, owner, event, call) };
-        writeSlot(slots, target, (slot = made));
-      }
+      const slot = readSlot(slots, target) ?? addSlot(slots, target, this, call);
       if (slot.handler === null && handler !== null) listen(target, type, slot.tell);
       if (slot.handler !== null && handler === null) unlisten(target, type, slot.tell);
       slot.handler = handler;
@@ -60,6 +55,12 @@ export function defineHandler(prototype: object, type: string, options: HandlerO
     enumerable: true,
     configurable: true,
   });
+}
+
+function addSlot(slots: Slots, target: object, owner: unknown, call: NonNullable<HandlerOptions['call']>): Slot {
+  const slot: Slot = { handler: null, tell: (event) => tell(slot, owner, event, call) };
+  writeSlot(slots, target, slot);
+  return slot;
 }
 
 function tell(slot: Slot, owner: unknown, event: Event, call: NonNullable<HandlerOptions['call']>): void {

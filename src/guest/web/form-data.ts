@@ -2,6 +2,7 @@
 
 import { defineInterface, requireArguments } from './interface.ts';
 import * as modules from './modules.ts';
+import { writeMultipart, type Multipart } from './multipart-writer.ts';
 import { iterateEntries, pairIteration, type PairIteration } from './pair-iterator.ts';
 import { isObject, now, push, toWellFormed, TypeError } from './primordials.ts';
 
@@ -14,6 +15,8 @@ const { bytesOfBlob, isBlob, isFile, lastModifiedOf, makeFile, typeOfBlob } = mo
 export let isFormData: (value: unknown) => value is FormData;
 /** The list itself, not a copy. */
 export let entriesOf: (form: FormData) => readonly FormEntry[];
+/** As a body, with a boundary made for it. */
+export const multipartOf = (form: FormData): Multipart => writeMultipart(entriesOf(form));
 /** The list becomes the form's own. */
 export let formOf: (entries: FormEntry[]) => FormData;
 

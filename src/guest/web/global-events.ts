@@ -34,7 +34,10 @@ hearExceptions((error) => {
   if (reporting || !hasListeners(scope, 'error')) return false;
   reporting = true;
   try {
-    return !fireTrusted(scope, new ErrorEvent('error', { __proto__: null, ...placeOf(error), cancelable: true, error }));
+    return !fireTrusted(
+      scope,
+      new ErrorEvent('error', { __proto__: null, ...placeOf(error), cancelable: true, error }),
+    );
   } finally {
     reporting = false;
   }

@@ -90,7 +90,7 @@ function fixDate(realm: Record<string, unknown>): void {
   const Native = Date;
   const { toString } = Native.prototype;
   const Fixed = function (...parts: unknown[]): unknown {
-    if (new.target === undefined) return apply(toString, construct(Native, [turnTimeMs()]) as Date, []);
+    if (new.target === undefined) return apply(toString, construct(Native, [turnTimeMs()]), []);
     return construct(Native, parts.length === 0 ? [turnTimeMs()] : parts, new.target);
   };
   const now = { now: () => turnTimeMs() }.now;
@@ -119,7 +119,7 @@ function fixDateTimeFormat(): void {
   };
   define(prototype, 'formatToParts', methods.formatToParts);
   const { get } = Object.getOwnPropertyDescriptor(methods, 'format') as PropertyDescriptor;
-  defineProperty(prototype, 'format', { get, enumerable: false, configurable: true });
+  defineProperty(prototype, 'format', { get: get as () => unknown, enumerable: false, configurable: true });
 }
 
 /**

@@ -1,9 +1,10 @@
 /** Headers, as the Fetch standard has them, over one flat list of names and values. */
 
+import { defineInterface, requireArguments } from './interface.ts';
+import { iterateEntries, pairIteration, type Pair, type PairIteration } from './pair-iterator.ts';
 import {
-  apply,
-  arrayIterator,
   charCodeAt,
+  dictionary,
   exec,
   getOwnPropertyDescriptor,
   isObject,
@@ -13,13 +14,13 @@ import {
   stringify,
   stringSlice,
   toLowerCase,
-  toText,
   TypeError,
 } from './primordials.ts';
 
 const iterator: typeof Symbol.iterator = Symbol.iterator;
 const NOT_A_TOKEN = /[^!#$%&'*+\-.^_`|~0-9A-Za-z]/;
 const NOT_A_VALUE = /[\0\r\n\u0100-\uffff]/;
+const NOT_A_BYTE = /[^\0-\xff]/;
 
 /** The list itself: name, value, name, value …, names in lower case. Not a copy. */
 export let listOf: (headers: Headers) => string[];
@@ -28,9 +29,15 @@ export let headersOf: (list: readonly string[]) => Headers;
 /** The same headers, which refuse every change from now on. */
 export let immutable: (headers: Headers) => Headers;
 export let isHeaders: (value: unknown) => value is Headers;
+/** A copy that can be changed only where the original can. */
+export let copyHeaders: (headers: Headers) => Headers;
+let pairAt: (headers: Headers, index: number) => Pair | null;
 
 export class Headers {
+  declare [Symbol.iterator]: () => IterableIterator<[string, string]>;
   #list: string[] = [];
+  /** In the order of iteration; null since the last change. */
+  #pairs: Pair[] | null = null;
   #isImmutable = false;
 
   static {
@@ -45,18 +52,26 @@ export class Headers {
       for (let i = 0; i < list.length; i += 2) headers.#add(toLowerCase(list[i] as string), list[i + 1] as string);
       return headers;
     };
+    copyHeaders = (from) => {
+      const headers = new Headers();
+      headers.#copy(from.#list);
+      headers.#isImmutable = from.#isImmutable;
+      return headers;
+    };
+    pairAt = (headers, index) => (headers.#pairs ??= headers.#sorted())[index] ?? null;
   }
 
-  constructor(init?: unknown) {
-    if (init === undefined || init === null) return;
+  constructor(init: unknown = undefined) {
+    if (init === undefined) return;
     if (!isObject(init)) throw new TypeError('Headers can be made of Headers, of a list of pairs, or of an object');
-    if (#list in init) this.#copy(init.#list);
-    else if (typeof (init as Iterable<unknown>)[iterator] === 'function')
-      this.#fillFromPairs(init as Iterable<unknown>);
-    else this.#fillFromObject(init);
+    const iterate = (init as Partial<Iterable<unknown>>)[iterator];
+    if (iterate === undefined || iterate === null) this.#fillFromObject(init);
+    else if (#list in init && iterate === ownIterator) this.#copy(init.#list);
+    else this.#fillFromPairs(init as Iterable<unknown>);
   }
 
   append(name: unknown, value: unknown): void {
+    requireArguments(arguments.length, 2, 'Headers.append()');
     const added = nameOf(name);
     const text = valueOf(value);
     this.#requireMutable();
@@ -64,6 +79,7 @@ export class Headers {
   }
 
   set(name: unknown, value: unknown): void {
+    requireArguments(arguments.length, 2, 'Headers.set()');
     const wanted = nameOf(name);
     const text = valueOf(value);
     this.#requireMutable();
@@ -74,14 +90,17 @@ export class Headers {
   }
 
   get(name: unknown): string | null {
+    requireArguments(arguments.length, 1, 'Headers.get()');
     return this.#combined(nameOf(name));
   }
 
   has(name: unknown): boolean {
+    requireArguments(arguments.length, 1, 'Headers.has()');
     return this.#find(nameOf(name), 0) !== -1;
   }
 
   delete(name: unknown): void {
+    requireArguments(arguments.length, 1, 'Headers.delete()');
     const unwanted = nameOf(name);
     this.#requireMutable();
     this.#remove(unwanted, 0);
@@ -94,40 +113,29 @@ export class Headers {
     return cookies;
   }
 
-  forEach(callback: (value: string, name: string, headers: Headers) => void, thisArg?: unknown): void {
-    if (typeof callback !== 'function') throw new TypeError('Headers.forEach() needs a function');
-    const pairs = this.#sorted();
-    for (let i = 0; i < pairs.length; i++) {
-      const pair = pairs[i] as [string, string];
-      apply(callback, thisArg, [pair[1], pair[0], this]);
-    }
+  forEach(callback: (value: string, name: string, headers: Headers) => void, thisArg: unknown = undefined): void {
+    iteration().forEach(this, callback, thisArg);
   }
 
-  keys(): ArrayIterator<string> {
-    return arrayIterator(this.#column(0));
+  keys(): IterableIterator<string> {
+    return iteration().iterate(this, 'keys');
   }
 
-  values(): ArrayIterator<string> {
-    return arrayIterator(this.#column(1));
+  values(): IterableIterator<string> {
+    return iteration().iterate(this, 'values');
   }
 
-  entries(): ArrayIterator<[string, string]> {
-    return arrayIterator(this.#sorted());
-  }
-
-  [Symbol.iterator](): ArrayIterator<[string, string]> {
-    return arrayIterator(this.#sorted());
-  }
-
-  get [Symbol.toStringTag](): string {
-    return 'Headers';
+  entries(): IterableIterator<[string, string]> {
+    return iteration().iterate(this, 'entries');
   }
 
   #requireMutable(): void {
-    if (this.#isImmutable) throw new TypeError('These headers cannot be changed: copy them with new Headers(headers)');
+    if (this.#isImmutable)
+      throw new TypeError('These headers are immutable: make new Headers() of them to change them');
   }
 
   #add(name: string, value: string): void {
+    this.#pairs = null;
     push(this.#list, name);
     push(this.#list, value);
   }
@@ -137,22 +145,22 @@ export class Headers {
   }
 
   #fillFromPairs(pairs: Iterable<unknown>): void {
-    for (const pair of pairs) {
-      if (!isObject(pair) || typeof (pair as Iterable<unknown>)[iterator] !== 'function')
-        throw new TypeError('A header must be a pair of name and value');
-      const [name, value, ...more] = pair as Iterable<unknown>;
-      if (value === undefined || more.length > 0) throw new TypeError('A header must be a pair of name and value');
-      this.append(name, value);
-    }
+    const list: string[] = [];
+    for (const pair of pairs) readPair(pair, list);
+    for (let i = 0; i < list.length; i += 2) this.#add(nameOf(list[i]), valueOf(list[i + 1]));
   }
 
+  /** All names and values are read before any is judged. */
   #fillFromObject(init: object): void {
     const keys = ownKeys(init);
+    const list: string[] = [];
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i] as string;
       if (getOwnPropertyDescriptor(init, key)?.enumerable !== true) continue;
-      this.#add(nameOf(key), valueOf((init as Record<string, unknown>)[key]));
+      push(list, byteText(key));
+      push(list, byteText((init as Record<string, unknown>)[key]));
     }
+    for (let i = 0; i < list.length; i += 2) this.#add(nameOf(list[i]), valueOf(list[i + 1]));
   }
 
   /** Where in the list `name` stands, at `from` or later; -1 where it does not. */
@@ -170,6 +178,7 @@ export class Headers {
   }
 
   #remove(name: string, from: number): void {
+    this.#pairs = null;
     const kept: string[] = [];
     for (let i = 0; i < this.#list.length; i += 2) {
       if (i >= from && this.#list[i] === name) continue;
@@ -180,31 +189,50 @@ export class Headers {
   }
 
   /** Pairs in the standard's order: by name, values of one name combined, but each Set-Cookie apart. */
-  #sorted(): [string, string][] {
+  #sorted(): Pair[] {
+    const list = this.#list;
     const names: string[] = [];
-    for (let i = 0; i < this.#list.length; i += 2) push(names, this.#list[i] as string);
+    const values = dictionary<string>();
+    for (let i = 0; i < list.length; i += 2) {
+      const name = list[i] as string;
+      const before = values[name];
+      if (before === undefined || name === 'set-cookie') push(names, name);
+      values[name] = before === undefined ? (list[i + 1] as string) : `${before}, ${list[i + 1]}`;
+    }
     sort(names);
     const cookies = this.getSetCookie();
-    const pairs: [string, string][] = [];
-    let cookie = 0;
-    for (let i = 0; i < names.length; i++) {
+    const pairs: Pair[] = [];
+    for (let i = 0, cookie = 0; i < names.length; i++) {
       const name = names[i] as string;
-      if (name === 'set-cookie') push(pairs, [name, cookies[cookie++] as string]);
-      else if (name !== names[i - 1]) push(pairs, [name, this.#combined(name) as string]);
+      push(pairs, [name, name === 'set-cookie' ? cookies[cookie++] : values[name]] as const);
     }
     return pairs;
   }
-
-  #column(index: 0 | 1): string[] {
-    const pairs = this.#sorted();
-    const column: string[] = [];
-    for (let i = 0; i < pairs.length; i++) push(column, (pairs[i] as [string, string])[index]);
-    return column;
-  }
 }
 
+iterateEntries(Headers.prototype);
+defineInterface(Headers, 'Headers');
+const ownIterator: unknown = Headers.prototype.entries;
+
+let made: PairIteration<Headers> | null = null;
+/** Made when somebody walks over headers for the first time. */
+const iteration = (): PairIteration<Headers> => (made ??= pairIteration('Headers', pairAt));
+
+/** Appends the name and the value. */
+function readPair(pair: unknown, list: string[]): void {
+  if (!isObject(pair) || typeof (pair as Partial<Iterable<unknown>>)[iterator] !== 'function') throw noPair();
+  let count = 0;
+  for (const item of pair as Iterable<unknown>) {
+    if (count++ === 2) throw noPair();
+    push(list, byteText(item));
+  }
+  if (count !== 2) throw noPair();
+}
+
+const noPair = (): TypeError => new TypeError('A header must be a pair of name and value');
+
 function nameOf(name: unknown): string {
-  const text = typeof name === 'string' ? name : toText(name);
+  const text = byteText(name);
   if (text === '' || exec(NOT_A_TOKEN, text) !== null) throw new TypeError(`${quote(text)} is not a header name`);
   return toLowerCase(text);
 }
@@ -212,6 +240,12 @@ function nameOf(name: unknown): string {
 function valueOf(value: unknown): string {
   const text = trimmed(typeof value === 'string' ? value : `${value as string}`);
   if (exec(NOT_A_VALUE, text) !== null) throw new TypeError(`${quote(text)} is not a header value`);
+  return text;
+}
+
+function byteText(value: unknown): string {
+  const text = typeof value === 'string' ? value : `${value as string}`;
+  if (exec(NOT_A_BYTE, text) !== null) throw new TypeError(`${quote(text)} holds a character that no header may hold`);
   return text;
 }
 

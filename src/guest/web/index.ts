@@ -88,6 +88,9 @@ const LAZY: readonly (readonly [load: () => object, names: readonly string[]])[]
     ],
   ],
   [modules.fetching, ['fetch']],
+  [modules.blob, ['Blob', 'File']],
+  [modules.formData, ['FormData']],
+  [modules.fileReader, ['FileReader', 'ProgressEvent']],
   [() => navigator, ['navigator']],
   [
     modules.streams,
@@ -146,7 +149,7 @@ function installGlobalEvents(target: object): void {
   for (const name of ['onerror', 'onunhandledrejection', 'onrejectionhandled']) {
     const get = (): unknown => modules.globalEvents().readHandler(name);
     const set = (value: unknown): void => modules.globalEvents().setHandler(name, value);
-    defineProperty(target, name, { __proto__: null, configurable: true, enumerable: true, get, set });
+    defineProperty(target, name, { __proto__: null, configurable: true, enumerable: false, get, set });
   }
 }
 

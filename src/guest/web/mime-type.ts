@@ -22,7 +22,7 @@ export function mimeTypeOfHeader(value: string | null): MimeType | null {
   if (value === null) return null;
   let found: MimeType | null = null;
   let charset: string | null = null;
-  for (let at = 0; at <= value.length; ) {
+  for (let at = 0; at <= value.length;) {
     const end = endOfValue(value, at);
     const type = parseMimeType(stringSlice(value, at, end));
     at = end + 1;
@@ -61,7 +61,7 @@ export function serializeMimeType({ essence, parameters }: MimeType): string {
 function parametersOf(text: string, from: number): string[] {
   const parameters: string[] = [];
   const seen = dictionary<true>();
-  for (let at = from; at < text.length; ) {
+  for (let at = from; at < text.length;) {
     const nameEnd = endOfName(text, at);
     const name = toLowerCase(trimStart(stringSlice(text, at, nameEnd)));
     at = nameEnd + 1;

@@ -50,3 +50,13 @@ export const base64: () => typeof import('./base64.ts') = once(() => require('./
 export const cloning: () => typeof import('./structured-clone.ts') = once(() => require('./structured-clone.ts'));
 export const performance: () => typeof import('./performance.ts') = once(() => require('./performance.ts'));
 export const fetching: () => typeof import('./fetch.ts') = once(() => require('./fetch.ts'));
+let loadedBlob: typeof import('./blob.ts') | null = null;
+export const blob = (): typeof import('./blob.ts') =>
+  (loadedBlob ??= require('./blob.ts') as typeof import('./blob.ts'));
+export const blobIfLoaded = (): typeof import('./blob.ts') | null => loadedBlob;
+let loadedFormData: typeof import('./form-data.ts') | null = null;
+export const formData = (): typeof import('./form-data.ts') =>
+  (loadedFormData ??= require('./form-data.ts') as typeof import('./form-data.ts'));
+export const formDataIfLoaded = (): typeof import('./form-data.ts') | null => loadedFormData;
+export const forms: () => typeof import('./body-forms.ts') = once(() => require('./body-forms.ts'));
+export const fileReader: () => typeof import('./file-reader.ts') = once(() => require('./file-reader.ts'));

@@ -36,7 +36,11 @@ const QUOTE = 0x22;
 /** Throws a TypeError that says what is wrong. */
 export function parseMultipart(bytes: Uint8Array, boundary: string | null): FormEntry[] {
   if (boundary === null || exec(BOUNDARY, boundary) === null)
-    throw failure(boundary === null ? 'its Content-Type names no boundary' : 'its boundary is not 1 to 70 characters that a boundary may have');
+    throw failure(
+      boundary === null
+        ? 'its Content-Type names no boundary'
+        : 'its boundary is not 1 to 70 characters that a boundary may have',
+    );
   const delimiter = new Delimiter(encodeUtf8(`\r\n--${boundary}`));
   const entries: FormEntry[] = [];
   let at = delimiter.afterFirst(bytes);
@@ -74,7 +78,7 @@ class Delimiter {
     const last = this.length - 1;
     const lastByte = pattern[last] as number;
     const size = typedArrayByteLength(bytes);
-    for (let at = from; at + last < size; ) {
+    for (let at = from; at + last < size;) {
       const byte = bytes[at + last] as number;
       if (byte === lastByte && bytes[at] === RETURN && this.#matches(bytes, at)) return at;
       at += this.#shifts[byte] as number;
@@ -109,7 +113,7 @@ function afterLine(bytes: Uint8Array, from: number): number {
 
 /** Behind the empty line that ends the headers. */
 function afterHeaders(bytes: Uint8Array, from: number): number {
-  for (let at = from; at - from < MAX_HEADER_BYTES && at < typedArrayByteLength(bytes); ) {
+  for (let at = from; at - from < MAX_HEADER_BYTES && at < typedArrayByteLength(bytes);) {
     if (bytes[at] === RETURN && bytes[at + 1] === LINE_FEED) return at + 2;
     at = afterLineBreak(bytes, at, from + MAX_HEADER_BYTES);
   }
@@ -158,31 +162,39 @@ function headersOf(block: Uint8Array): PartHeaders {
 
 /** Of a Content-Disposition: browsers escape what would end the quotes with percent signs, and nothing else. */
 function parameterOf(disposition: string, wanted: string): string | null {
-  for (let at = stringIndexOf(disposition, ';'); at !== -1 && at < disposition.length; ) {
-    const equals = stringIndexOf(disposition, '=', at);
+  let equals = -1;
+  for (let at = stringIndexOf(disposition, ';'); at !== -1;) {
+    if (equals < at) equals = stringIndexOf(disposition, '=', at);
     if (equals === -1) return null;
-    const name = toLowerCase(trim(stringSlice(disposition, at + 1, equals)));
+    const next = stringIndexOf(disposition, ';', at + 1);
+    // What has no value is no parameter.
+    if (next !== -1 && next < equals) {
+      at = next;
+      continue;
+    }
     const isQuoted = charCodeAt(disposition, equals + 1) === QUOTE;
     const start = isQuoted ? equals + 2 : equals + 1;
-    const end = stringIndexOf(disposition, isQuoted ? '"' : ';', start);
-    if (isQuoted && end === -1) throw failure('a name in a part is not closed');
-    const value = stringSlice(disposition, start, end === -1 ? disposition.length : end);
-    if (name === wanted) return isQuoted ? unescaped(value) : trim(value);
-    at = end === -1 ? -1 : isQuoted ? stringIndexOf(disposition, ';', end) : end;
+    const found = isQuoted ? stringIndexOf(disposition, '"', start) : next;
+    if (isQuoted && found === -1) throw failure('a name in a part is not closed');
+    const end = found === -1 ? disposition.length : found;
+    if (toLowerCase(trim(stringSlice(disposition, at + 1, equals))) === wanted) {
+      const value = stringSlice(disposition, start, end);
+      return isQuoted ? unescaped(value) : trim(value);
+    }
+    at = stringIndexOf(disposition, ';', end);
   }
   return null;
 }
 
 function unescaped(value: string): string {
   if (stringIndexOf(value, '%') === -1) return value;
-  return replaced(replaced(replaced(replaced(replaced(value, '%0A', '\n'), '%0a', '\n'), '%0D', '\r'), '%0d', '\r'), '%22', '"');
+  return replaced(replaced(replaced(value, '%0A', '\n'), '%0D', '\r'), '%22', '"');
 }
 
 const replaced = (text: string, part: string, by: string): string => join(split(text, part), by);
 
 /** A byte order mark is kept. */
-let decoder: { decode(bytes: Uint8Array): string } | null = null;
-function decodeText(bytes: Uint8Array): string {
-  decoder ??= new (modules.encoding().TextDecoder)('utf-8', { ignoreBOM: true });
-  return decoder.decode(bytes);
+export function decodeText(bytes: Uint8Array): string {
+  const { decodeChunk, TextDecoder } = modules.encoding();
+  return decodeChunk(new TextDecoder('utf-8', { ignoreBOM: true }), bytes, false);
 }

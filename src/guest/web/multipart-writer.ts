@@ -28,7 +28,8 @@ export function writeMultipart(entries: readonly FormEntry[]): Multipart {
   const chunks: Uint8Array[] = [];
   let head = '';
   for (let i = 0; i < entries.length; i++) {
-    const [name, value] = [(entries[i] as FormEntry)[0], (entries[i] as FormEntry)[1]];
+    const name = (entries[i] as FormEntry)[0];
+    const value = (entries[i] as FormEntry)[1];
     head += `--${boundary}\r\nContent-Disposition: form-data; name="${escaped(withCrlf(name))}"`;
     if (typeof value === 'string') {
       head += `\r\n\r\n${withCrlf(value)}\r\n`;

@@ -92,7 +92,8 @@ export class PerformanceMeasure extends PerformanceEntry {
   readonly #detail: unknown;
 
   static {
-    makeMeasure = (name, startTime, duration, detail) => new PerformanceMeasure(MAKE, name, startTime, duration, detail);
+    makeMeasure = (name, startTime, duration, detail) =>
+      new PerformanceMeasure(MAKE, name, startTime, duration, detail);
   }
 
   constructor(

@@ -33,8 +33,9 @@ class Performance extends EventTarget {
   }
 
   toJSON(): object {
+    void this.#isPerformance;
     const json = {};
-    put(json, 'timeOrigin', this.timeOrigin);
+    put(json, 'timeOrigin', timeOriginMs());
     return json;
   }
 

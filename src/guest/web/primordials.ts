@@ -104,6 +104,7 @@ export const toLowerCase: (self: string) => string = uncurry(String.prototype.to
 export const toUpperCase: (self: string) => string = uncurry(String.prototype.toUpperCase);
 export const toWellFormed: (self: string) => string = uncurry(String.prototype.toWellFormed);
 export const trim: (self: string) => string = uncurry(String.prototype.trim);
+export const trimEnd: (self: string) => string = uncurry(String.prototype.trimEnd);
 export const split: (self: string, separator: string) => string[] = uncurry(String.prototype.split as never) as never;
 export const repeat: (self: string, count: number) => string = uncurry(String.prototype.repeat);
 export const join: (self: readonly string[], separator: string) => string = uncurry(Array.prototype.join);

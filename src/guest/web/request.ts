@@ -3,27 +3,29 @@
 import {
   Body,
   cloneContent,
-  contentTypeOf,
-  extractContent,
+  fillBody,
+  hasContent,
+  isBodyUsed,
+  isMessageStream,
+  isStream,
+  readBlob,
+  readBuffer,
+  readBytes,
+  readForm,
+  readJson,
+  readText,
   setContent,
+  streamOfBody,
   takeContent,
   type BodyContent,
 } from './body.ts';
 import { host } from './engine.ts';
-import { Headers, headersOf } from './headers.ts';
+import { copyHeaders, Headers, headersOf } from './headers.ts';
+import { defineInterface, requireArguments } from './interface.ts';
 import * as modules from './modules.ts';
-import { exec, isObject, stringify, toText, toUpperCase, TypeError } from './primordials.ts';
+import { exec, isObject, setPrototypeOf, toUpperCase, TypeError } from './primordials.ts';
+import { DEFAULT_OPTIONS, optionsOf, type Redirect, type RequestInit, type RequestOptions } from './request-options.ts';
 import { canonicalUrl } from './url-text.ts';
-
-interface RequestInit {
-  readonly method?: unknown;
-  readonly headers?: unknown;
-  readonly body?: unknown;
-  readonly signal?: unknown;
-  readonly redirect?: unknown;
-}
-
-export type Redirect = 'follow' | 'manual' | 'error';
 
 /** What a request is made of when it comes from the engine. */
 export interface RequestSource {
@@ -42,9 +44,9 @@ export let isRequest: (value: unknown) => value is Request;
 export let fillRequest: (request: Request, source: RequestSource, body: BodyContent) => void;
 /** The signal, if anybody has asked for one or given one. */
 export let signalOf: (request: Request) => object | null;
-
 /** What is sent of it besides its body, whatever user code made of its properties. */
 export let headOf: (request: Request) => RequestHead;
+let contentTypeOf: (request: Request) => string | null;
 
 export interface RequestHead {
   readonly method: string;
@@ -59,18 +61,22 @@ export class Request extends Body {
   #url = '';
   #source: RequestSource | null = null;
   #headers: Headers | null = null;
+  /** What it follows: a signal that was given, or that of the request it was made of. */
+  #followed: object | null = null;
+  /** Its own, once somebody has asked for it. */
   #signal: object | null = null;
-  #redirect: Redirect = 'follow';
+  #options: RequestOptions = DEFAULT_OPTIONS;
 
   static {
     isRequest = (value): value is Request => isObject(value) && #method in value;
-    signalOf = (request) => request.#signal;
+    signalOf = (request) => request.#signal ?? request.#followed;
     headOf = (request) => ({
       method: request.#method,
       url: request.#ownUrl(),
       headers: request.#ownHeaders(),
-      redirect: request.#redirect,
+      redirect: request.#options.redirect,
     });
+    contentTypeOf = (request) => request.#ownHeaders().get('content-type');
     fillRequest = (request, source, body) => {
       request.#method = source.method;
       request.#url = source.url;
@@ -79,13 +85,17 @@ export class Request extends Body {
     };
   }
 
-  constructor(input: unknown, init?: RequestInit | null) {
+  constructor(input: unknown, init: RequestInit | null | undefined = undefined) {
     super();
     if (input === BLANK) return;
-    if (isRequest(input)) this.#copy(input);
-    else this.#url = withoutCredentials(canonicalUrl(toText(input)));
-    if (init !== undefined && init !== null) this.#initialize(init);
-    if (isRequest(input) && (init?.body ?? null) === null) setContent(this, takeContent(input));
+    requireArguments(arguments.length, 1, 'new Request()');
+    const from = isRequest(input) ? input : null;
+    if (from !== null) this.#copy(from);
+    else this.#url = withoutCredentials(canonicalUrl(`${input as string}`));
+    const hasBody = init !== undefined && init !== null && this.#initialize(init);
+    if (from === null || hasBody || !hasContent(from)) return;
+    this.#requireBodyMethod();
+    setContent(this, takeContent(from));
   }
 
   get method(): string {
@@ -97,43 +107,109 @@ export class Request extends Body {
   }
 
   get headers(): Headers {
-    return (this.#headers ??= this.#source === null ? new Headers() : headersOf(this.#source.headers));
+    return this.#ownHeaders();
   }
 
-  get signal(): object {
-    if (this.#signal !== null) return this.#signal;
-    const { AbortController, abortError } = modules.abort();
-    const controller = new AbortController();
-    this.#source?.onCancel(
-      host.bindContext((reason: unknown) => controller.abort(reason ?? abortError('The request was cancelled'))),
-    );
-    return (this.#signal = controller.signal);
+  get destination(): string {
+    void this.#options;
+    return '';
+  }
+
+  get referrer(): string {
+    return this.#options.referrer;
+  }
+
+  get referrerPolicy(): string {
+    return this.#options.referrerPolicy;
+  }
+
+  get mode(): string {
+    return this.#options.mode;
+  }
+
+  get credentials(): string {
+    return this.#options.credentials;
+  }
+
+  get cache(): string {
+    return this.#options.cache;
   }
 
   get redirect(): Redirect {
-    return this.#redirect;
+    return this.#options.redirect;
+  }
+
+  get integrity(): string {
+    return this.#options.integrity;
+  }
+
+  get keepalive(): boolean {
+    return this.#options.keepalive;
+  }
+
+  get isReloadNavigation(): boolean {
+    void this.#options;
+    return false;
+  }
+
+  get isHistoryNavigation(): boolean {
+    void this.#options;
+    return false;
+  }
+
+  get signal(): object {
+    return (this.#signal ??= this.#makeSignal());
+  }
+
+  get duplex(): string {
+    void this.#options;
+    return 'half';
+  }
+
+  get body(): unknown {
+    return streamOfBody(this);
+  }
+
+  get bodyUsed(): boolean {
+    return isBodyUsed(this);
+  }
+
+  arrayBuffer(): Promise<ArrayBuffer> {
+    return readBuffer(this);
+  }
+
+  blob(): Promise<object> {
+    return readBlob(this, contentTypeOf);
+  }
+
+  bytes(): Promise<Uint8Array> {
+    return readBytes(this);
+  }
+
+  formData(): Promise<object> {
+    return readForm(this, contentTypeOf);
+  }
+
+  json(): Promise<unknown> {
+    return readJson(this);
+  }
+
+  text(): Promise<string> {
+    return readText(this);
   }
 
   clone(): Request {
+    const content = cloneContent(this);
     const copy = new Request(BLANK);
-    setContent(copy, cloneContent(this));
-    copy.#method = this.#method;
-    copy.#url = this.url;
-    copy.#headers = new Headers(this.#ownHeaders());
-    copy.#signal = this.signal;
-    copy.#redirect = this.#redirect;
+    copy.#copy(this);
+    setContent(copy, content);
     return copy;
-  }
-
-  get [Symbol.toStringTag](): string {
-    return 'Request';
   }
 
   #ownUrl(): string {
     const source = this.#source;
-    return source === null
-      ? this.#url
-      : canonicalUrl(source.url[0] === '/' ? `http://localhost${source.url}` : source.url);
+    if (source === null) return this.#url;
+    return canonicalUrl(source.url[0] === '/' ? `http://localhost${source.url}` : source.url);
   }
 
   /** Not `this.headers`, which a subclass or user code may have replaced. */
@@ -141,47 +217,71 @@ export class Request extends Body {
     return (this.#headers ??= this.#source === null ? new Headers() : headersOf(this.#source.headers));
   }
 
-  #copy(from: Request): void {
-    this.#method = from.#method;
-    this.#url = from.#source === null ? from.#url : canonicalUrl(from.#source.url);
-    this.#headers = new Headers(from.#ownHeaders());
-    this.#signal = from.signal;
-    this.#redirect = from.#redirect;
+  /** Only a request that can be cancelled from outside has a signal that anybody could wait for. */
+  #makeSignal(): object {
+    const { AbortController, AbortSignal, abortError } = modules.abort();
+    if (this.#followed !== null) return AbortSignal.any([this.#followed]);
+    const controller = new AbortController();
+    this.#source?.onCancel(
+      host.bindContext((reason: unknown) => controller.abort(reason ?? abortError('The request was cancelled'))),
+    );
+    return controller.signal;
   }
 
-  #initialize(init: RequestInit): void {
+  #copy(from: Request): void {
+    this.#method = from.#method;
+    this.#url = from.#ownUrl();
+    this.#headers = copyHeaders(from.#ownHeaders());
+    this.#options = from.#options;
+    if (from.#source !== null || from.#signal !== null || from.#followed !== null)
+      this.#followed = from.#signal ??= from.#makeSignal();
+  }
+
+  /** Returns whether it has given a body. */
+  #initialize(init: RequestInit): boolean {
     if (!isObject(init)) throw new TypeError('The second argument of Request must be an object');
-    const { method, headers, body, signal, redirect } = init;
-    if (method !== undefined) this.#method = methodOf(method);
+    const { body, duplex, headers, method, signal, window } = init;
+    this.#options = optionsOf(init, this.#options);
+    if (window !== undefined && window !== null) throw new TypeError('window can only be null');
+    if (method !== undefined) this.#method = methodOf(`${method as string}`);
+    if (signal !== undefined) this.#followed = signal === null ? null : modules.abort().requireSignal(signal);
     if (headers !== undefined) this.#headers = new Headers(headers);
-    if (signal !== undefined) this.#signal = signal === null ? null : modules.abort().requireSignal(signal);
-    if (redirect !== undefined) this.#redirect = redirectOf(redirect);
-    if (body === undefined || body === null) return;
+    if (body === undefined || body === null) return false;
+    this.#requireBodyMethod();
+    if (isStream(body)) this.#requireStreaming(body, duplex);
+    const type = fillBody(this, body);
+    if (type !== null && !this.#ownHeaders().has('content-type')) this.#ownHeaders().set('content-type', type);
+    return true;
+  }
+
+  #requireStreaming(body: ReadableStream, duplex: unknown): void {
+    if (this.#options.mode === 'no-cors')
+      throw new TypeError('A request of mode "no-cors" cannot have a stream as body');
+    // Code that passes on what it was sent says nothing of duplex where nothing asks it to.
+    if (duplex === undefined && !isMessageStream(body))
+      throw new TypeError('A request with a stream as body needs duplex: "half"');
+  }
+
+  #requireBodyMethod(): void {
     if (this.#method === 'GET' || this.#method === 'HEAD')
       throw new TypeError(`A ${this.#method} request cannot have a body`);
-    setContent(this, extractContent(body));
-    const type = contentTypeOf(body);
-    if (type !== null && !this.#ownHeaders().has('content-type')) this.#ownHeaders().set('content-type', type);
   }
 }
+
+// The base class holds state alone.
+setPrototypeOf(Request.prototype, Object.prototype);
+defineInterface(Request, 'Request');
 
 const NOT_A_TOKEN = /[^!#$%&'*+\-.^_`|~0-9A-Za-z]/;
 const STANDARD = /^(?:DELETE|GET|HEAD|OPTIONS|POST|PUT)$/;
 const FORBIDDEN = /^(?:CONNECT|TRACE|TRACK)$/;
 
 /** The methods everybody knows are written in capitals; others stay as they are. */
-function methodOf(method: unknown): string {
-  const text = toText(method);
+function methodOf(text: string): string {
   const upper = toUpperCase(text);
   if (text === '' || exec(NOT_A_TOKEN, text) !== null || exec(FORBIDDEN, upper) !== null)
     throw new TypeError(`${upper} is not a method that a request may have`);
   return exec(STANDARD, upper) === null ? text : upper;
-}
-
-function redirectOf(redirect: unknown): Redirect {
-  const text = toText(redirect);
-  if (text === 'follow' || text === 'manual' || text === 'error') return text;
-  throw new TypeError(`redirect must be "follow", "manual" or "error", not ${stringify(text)}`);
 }
 
 function withoutCredentials(url: string): string {

@@ -1,9 +1,25 @@
 /** Response, as the Fetch standard has it. */
 
-import { Body, cloneContent, contentOf, contentTypeOf, extractContent, setContent, type BodyContent } from './body.ts';
-import { Headers, headersOf, immutable, listOf } from './headers.ts';
+import {
+  Body,
+  cloneContent,
+  contentOf,
+  fillBody,
+  isBodyUsed,
+  readBlob,
+  readBuffer,
+  readBytes,
+  readForm,
+  readJson,
+  readText,
+  setContent,
+  streamOfBody,
+  type BodyContent,
+} from './body.ts';
+import { copyHeaders, Headers, headersOf, immutable, listOf } from './headers.ts';
 import type { FetchReply } from './host.ts';
-import { exec, isObject, stringify, toNumber, toText, TypeError, RangeError } from './primordials.ts';
+import { defineInterface, requireArguments } from './interface.ts';
+import { exec, isObject, setPrototypeOf, stringify, toNumber, TypeError, RangeError } from './primordials.ts';
 import { canonicalUrl } from './url-text.ts';
 
 interface ResponseInit {
@@ -35,15 +51,15 @@ export let isResponse: (value: unknown) => value is Response;
 export let partsOf: (response: Response) => ResponseParts;
 /** What a response says besides its body, whatever user code made of its properties. */
 export let answerOf: (response: Response) => ResponseHead;
+/** A response that came from the host. */
+export let responseOf: (reply: FetchReply, body: BodyContent) => Response;
+let contentTypeOf: (response: Response) => string | null;
 
 export interface ResponseHead {
   readonly status: number;
   readonly url: string;
   readonly headers: Headers;
 }
-
-/** A response that came from the host. */
-export let responseOf: (reply: FetchReply, body: BodyContent) => Response;
 
 export class Response extends Body {
   #status = 200;
@@ -68,6 +84,8 @@ export class Response extends Body {
       url: response.#url,
       headers: (response.#headers ??= withType(new Headers(), response.#contentType)),
     });
+    contentTypeOf = (response) =>
+      response.#headers === null ? response.#contentType : response.#headers.get('content-type');
     responseOf = (reply, body) => {
       const response = new Response();
       response.#status = reply.status;
@@ -81,40 +99,51 @@ export class Response extends Body {
     };
   }
 
-  static json(data: unknown, init?: ResponseInit): Response {
-    const text = stringify(data) as string | undefined;
-    if (text === undefined) throw new TypeError('Response.json() cannot hold this value');
-    const response = new Response(text, init);
-    response.#contentType = 'application/json';
-    if (init?.headers === undefined) response.#headers = null;
-    else response.#headers = withType(new Headers(init.headers), 'application/json');
-    return response;
-  }
-
-  static redirect(url: unknown, status: unknown = 302): Response {
-    const code = toNumber(status);
-    const location = canonicalUrl(toText(url));
-    if (code !== 301 && code !== 302 && code !== 303 && code !== 307 && code !== 308)
-      throw new RangeError(`${code} is not the status of a redirect`);
-    return new Response(null, { status: code, headers: { __proto__: null, location } });
-  }
-
   static error(): Response {
     const response = new Response();
     response.#status = 0;
+    response.#headers = immutable(new Headers());
     response.#type = 'error';
     return response;
   }
 
-  constructor(body?: unknown, init?: ResponseInit | null) {
+  static json(data: unknown, init: ResponseInit | null | undefined = undefined): Response {
+    requireArguments(arguments.length, 1, 'Response.json()');
+    const text = stringify(data) as string | undefined;
+    if (text === undefined) throw new TypeError('Response.json() cannot hold this value');
+    const response = new Response(null, init);
+    response.#setBody(text, 'application/json');
+    return response;
+  }
+
+  static redirect(url: unknown, status: unknown = 302): Response {
+    requireArguments(arguments.length, 1, 'Response.redirect()');
+    const location = canonicalUrl(`${url as string}`);
+    const code = unsignedShort(status);
+    if (code !== 301 && code !== 302 && code !== 303 && code !== 307 && code !== 308)
+      throw new RangeError(`${code} is not the status of a redirect`);
+    const response = new Response();
+    response.#status = code;
+    response.#headers = immutable(headersOf(['location', location]));
+    return response;
+  }
+
+  constructor(body: unknown = undefined, init: ResponseInit | null | undefined = undefined) {
     super();
     if (init !== undefined && init !== null) this.#initialize(init);
-    if (body === undefined || body === null) return;
-    if (this.#status === 204 || this.#status === 205 || this.#status === 304)
-      throw new TypeError(`A response with status ${this.#status} cannot have a body`);
-    setContent(this, extractContent(body));
-    this.#contentType = contentTypeOf(body);
-    if (this.#headers !== null) withType(this.#headers, this.#contentType);
+    if (body !== undefined && body !== null) this.#setBody(body, null);
+  }
+
+  get type(): string {
+    return this.#type;
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  get redirected(): boolean {
+    return this.#redirected;
   }
 
   get status(): number {
@@ -130,47 +159,76 @@ export class Response extends Body {
   }
 
   get headers(): Headers {
-    return answerOf(this).headers;
+    return (this.#headers ??= withType(new Headers(), this.#contentType));
   }
 
-  get url(): string {
-    return this.#url;
+  get body(): unknown {
+    return streamOfBody(this);
   }
 
-  get redirected(): boolean {
-    return this.#redirected;
+  get bodyUsed(): boolean {
+    return isBodyUsed(this);
   }
 
-  get type(): string {
-    return this.#type;
+  arrayBuffer(): Promise<ArrayBuffer> {
+    return readBuffer(this);
+  }
+
+  blob(): Promise<object> {
+    return readBlob(this, contentTypeOf);
+  }
+
+  bytes(): Promise<Uint8Array> {
+    return readBytes(this);
+  }
+
+  formData(): Promise<object> {
+    return readForm(this, contentTypeOf);
+  }
+
+  json(): Promise<unknown> {
+    return readJson(this);
+  }
+
+  text(): Promise<string> {
+    return readText(this);
   }
 
   clone(): Response {
+    const content = cloneContent(this);
     const copy = new Response();
-    setContent(copy, cloneContent(this));
+    setContent(copy, content);
     copy.#status = this.#status;
     copy.#statusText = this.#statusText;
-    copy.#headers = this.#headers === null ? null : new Headers(this.#headers);
+    copy.#headers = this.#headers === null ? null : copyHeaders(this.#headers);
     copy.#contentType = this.#contentType;
     copy.#url = this.#url;
     copy.#redirected = this.#redirected;
     copy.#type = this.#type;
-    if (this.#type === 'basic' && copy.#headers !== null) immutable(copy.#headers);
     return copy;
-  }
-
-  get [Symbol.toStringTag](): string {
-    return 'Response';
   }
 
   #initialize(init: ResponseInit): void {
     if (!isObject(init)) throw new TypeError('The second argument of Response must be an object');
-    const { status, statusText, headers } = init;
+    const { headers, status, statusText } = init;
     if (status !== undefined) this.#status = statusOf(status);
-    if (statusText !== undefined) this.#statusText = reasonOf(statusText);
+    if (statusText !== undefined) this.#statusText = reasonOf(`${statusText as string}`);
     if (headers !== undefined) this.#headers = new Headers(headers);
   }
+
+  /** `type` instead of the one that the body brings along. */
+  #setBody(body: unknown, type: string | null): void {
+    if (this.#status === 204 || this.#status === 205 || this.#status === 304)
+      throw new TypeError(`A response with status ${this.#status} cannot have a body`);
+    const own = fillBody(this, body);
+    this.#contentType = type ?? own;
+    if (this.#headers !== null) withType(this.#headers, this.#contentType);
+  }
 }
+
+// The base class holds state alone.
+setPrototypeOf(Response.prototype, Object.prototype);
+defineInterface(Response, 'Response');
 
 function withType(headers: Headers, type: string | null): Headers {
   if (type !== null && !headers.has('content-type')) headers.set('content-type', type);
@@ -178,13 +236,15 @@ function withType(headers: Headers, type: string | null): Headers {
 }
 
 function statusOf(status: unknown): number {
-  const number = toNumber(status);
-  if (number >= 200 && number <= 599) return number - (number % 1);
-  throw new RangeError(`The status of a response must be between 200 and 599, but it is ${number}`);
+  const code = unsignedShort(status);
+  if (code >= 200 && code <= 599) return code;
+  throw new RangeError(`The status of a response must be between 200 and 599, but it is ${code}`);
 }
 
-function reasonOf(statusText: unknown): string {
-  const text = toText(statusText);
+/** As Web IDL converts: less its fraction, and what 16 bits hold of it. */
+const unsignedShort = (value: unknown): number => toNumber(value) & 0xffff;
+
+function reasonOf(text: string): string {
   if (exec(/[^\t\x20-\x7e\x80-\xff]/, text) !== null)
     throw new TypeError('The statusText holds a character that it may not hold');
   return text;

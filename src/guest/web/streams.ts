@@ -39,7 +39,5 @@ export interface Transformer {
   cancel?(reason: unknown): unknown;
 }
 
-export const makeTransform = (
-  transformer: Transformer,
-): { readonly readable: unknown; readonly writable: unknown } =>
+export const makeTransform = (transformer: Transformer): { readonly readable: unknown; readonly writable: unknown } =>
   new library.TransformStream(transformer as never, { highWaterMark: 1 }, { highWaterMark: 0 });

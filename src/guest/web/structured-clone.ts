@@ -40,11 +40,10 @@ import {
 
 type Seen = Map<object, unknown>;
 
-const { Array, BigInt, Boolean, DataView, Date, Map, Number, Object, RegExp, Set, String, Symbol } = globalThis;
+const { BigInt, Boolean, DataView, Date, Map, Number, Object, RegExp, Set, String, Symbol } = globalThis;
 const { Error: Native } = globalThis;
 const { isError } = Native as unknown as { isError(value: unknown): boolean };
 const objectPrototype = Object.prototype;
-const arrayPrototype = Array.prototype;
 type View = new (buffer: ArrayBuffer, offset: number, length: number) => object;
 const VIEWS = { __proto__: null } as unknown as Record<string, View & { readonly BYTES_PER_ELEMENT: number }>;
 for (const name of Object.getOwnPropertyNames(globalThis))
@@ -58,9 +57,13 @@ const mapForEach = uncurry(
   Map.prototype.forEach as (this: object, callback: (value: unknown, key: unknown) => void) => void,
 );
 const setForEach = uncurry(Set.prototype.forEach as (this: object, callback: (value: unknown) => void) => void);
-const dateValue = uncurry(Date.prototype.getTime as (this: object) => number);
-const regexpSource = uncurry(Object.getOwnPropertyDescriptor(RegExp.prototype, 'source')?.get as (this: object) => string);
-const regexpFlags = uncurry(Object.getOwnPropertyDescriptor(RegExp.prototype, 'flags')?.get as (this: object) => string);
+const dateValue = uncurry(Date.prototype.getTime);
+const regexpSource = uncurry(
+  Object.getOwnPropertyDescriptor(RegExp.prototype, 'source')?.get as (this: object) => string,
+);
+const regexpFlags = uncurry(
+  Object.getOwnPropertyDescriptor(RegExp.prototype, 'flags')?.get as (this: object) => string,
+);
 const transferBuffer = uncurry(ArrayBuffer.prototype.transfer);
 
 interface Options {
@@ -152,7 +155,12 @@ function cloneSpecial(value: object, seen: Seen): object | null {
   if (isView(value)) return remember(seen, value, cloneView(value, seen));
   if (isArrayBuffer(value)) return remember(seen, value, copyBuffer(value));
   if (isPlatformObject(value)) return remember(seen, value, clonePlatform(value));
-  if (isError(value)) return cloneError(value, (clone) => void remember(seen, value, clone), (part) => cloneOf(part, seen));
+  if (isError(value))
+    return cloneError(
+      value,
+      (clone) => void remember(seen, value, clone),
+      (part) => cloneOf(part, seen),
+    );
   if (value instanceof Map) return cloneMap(value, seen);
   if (value instanceof Set) return cloneSet(value, seen);
   const simple = cloneSimple(value);
@@ -187,10 +195,10 @@ function cloneSimple(value: object): object | null {
 
 type Unwrap = (wrapper: object) => unknown;
 const WRAPPERS: readonly { readonly Wrapper: Kind; readonly valueOf: Unwrap }[] = [
-  { Wrapper: Boolean as never, valueOf: uncurry(Boolean.prototype.valueOf as never) as Unwrap },
-  { Wrapper: Number as never, valueOf: uncurry(Number.prototype.valueOf as never) as Unwrap },
-  { Wrapper: String as never, valueOf: uncurry(String.prototype.valueOf as never) as Unwrap },
-  { Wrapper: BigInt as never, valueOf: uncurry(BigInt.prototype.valueOf as never) as Unwrap },
+  { Wrapper: Boolean, valueOf: uncurry(Boolean.prototype.valueOf as never) as unknown as Unwrap },
+  { Wrapper: Number, valueOf: uncurry(Number.prototype.valueOf as never) as unknown as Unwrap },
+  { Wrapper: String, valueOf: uncurry(String.prototype.valueOf as never) as unknown as Unwrap },
+  { Wrapper: BigInt as never, valueOf: uncurry(BigInt.prototype.valueOf as never) as unknown as Unwrap },
 ];
 
 function cloneMap(map: object, seen: Seen): object | null {

@@ -1,3 +1,8 @@
 /** URLPattern, from urlpattern-polyfill. */
 
-export { URLPattern } from 'urlpattern-polyfill/urlpattern';
+import { URLPattern } from 'urlpattern-polyfill/urlpattern';
+import { defineInterface } from './interface.ts';
+
+defineInterface(URLPattern, 'URLPattern');
+
+export { URLPattern };

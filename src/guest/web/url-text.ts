@@ -20,7 +20,7 @@ export const isCanonical = (text: string): boolean => exec(CANONICAL, text) !== 
 /** Of a path on a server, `/a?b#c`, and a base in its final form; null where they are not known to be that. */
 export function canonicalOn(base: string, path: string): string | null {
   const origin = exec(ROOTED, path) === null || !isCanonical(base) ? null : exec(ORIGIN, base);
-  return origin === null ? null : (origin[0] as string) + path;
+  return origin === null ? null : origin[0] + path;
 }
 
 /** The URL as `new URL(text).href` gives it. Throws a TypeError where that does. */

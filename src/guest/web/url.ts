@@ -27,7 +27,7 @@ export class URL {
   static {
     urlParts = (value) => {
       if (isURLSearchParams(value)) return { query: value.toString() };
-      return #href in value ? { href: value.href } : null;
+      return #href in value ? { href: value.#text() } : null;
     };
   }
 
@@ -50,7 +50,7 @@ export class URL {
   }
 
   get href(): string {
-    return this.#href ?? modules.urlParser().serializeURL(this.#parsed());
+    return this.#text();
   }
 
   set href(value: unknown) {
@@ -188,18 +188,20 @@ export class URL {
   }
 
   toString(): string {
-    return this.href;
+    return this.#text();
   }
 
   toJSON(): string {
-    return this.href;
+    return this.#text();
+  }
+
+  #text(): string {
+    return this.#href ?? modules.urlParser().serializeURL(this.#parsed());
   }
 
   #query(): string {
     const href = this.#href;
-    return href === null
-      ? (this.#parsed().query ?? '')
-      : stringSlice(href, queryStart(href) + 1, fragmentStart(href));
+    return href === null ? (this.#parsed().query ?? '') : stringSlice(href, queryStart(href) + 1, fragmentStart(href));
   }
 
   #parsed(): UrlRecord {

@@ -46,7 +46,9 @@ class Comparison {
 
   #sameKind(a: object, b: object): boolean {
     if (this.#strict && Object.getPrototypeOf(a) !== Object.getPrototypeOf(b)) return false;
-    return Object.prototype.toString.call(a) === Object.prototype.toString.call(b) && Array.isArray(a) === Array.isArray(b);
+    return (
+      Object.prototype.toString.call(a) === Object.prototype.toString.call(b) && Array.isArray(a) === Array.isArray(b)
+    );
   }
 
   #sameContent(a: object, b: object): boolean {
@@ -123,4 +125,5 @@ function find(items: Iterable<unknown>, is: (item: unknown) => boolean): { reado
 }
 
 const bytesOf = (view: ArrayBufferView): Uint8Array => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i]);
+const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, i) => byte === b[i]);

@@ -64,9 +64,5 @@ export function emittedBy<T>(start: (feed: Feed<T>) => () => void): AsyncIterabl
     [Symbol.asyncIterator]() {
       return this;
     },
-    [Symbol.asyncDispose]() {
-      finish();
-      return Promise.resolve();
-    },
   };
 }

@@ -58,6 +58,7 @@ function received(value: unknown): string {
     const name = (value as { constructor?: { name?: string } }).constructor?.name;
     return name === undefined ? '[Object: null prototype] {}' : `an instance of ${name}`;
   }
-  const text = typeof value === 'string' ? `'${value.length > 25 ? `${value.slice(0, 25)}...` : value}'` : String(value);
+  const text =
+    typeof value === 'string' ? `'${value.length > 25 ? `${value.slice(0, 25)}...` : value}'` : String(value);
   return `type ${typeof value} (${typeof value === 'bigint' ? `${text}n` : text})`;
 }

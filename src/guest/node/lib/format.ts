@@ -6,11 +6,14 @@ export function formatWithOptions(options: InspectOptions, ...args: unknown[]): 
   const [first] = args;
   if (typeof first !== 'string') return args.map((arg) => plainText(arg, options)).join(' ');
   let used = 1;
-  const text = args.length === 1 ? first : first.replace(/%[sdifjoOc%]/g, (directive) => {
-    if (directive === '%%') return '%';
-    if (used >= args.length) return directive;
-    return substituted(directive, args[used++], options);
-  });
+  const text =
+    args.length === 1
+      ? first
+      : first.replace(/%[sdifjoOc%]/g, (directive) => {
+          if (directive === '%%') return '%';
+          if (used >= args.length) return directive;
+          return substituted(directive, args[used++], options);
+        });
   return [text, ...args.slice(used).map((arg) => plainText(arg, options))].join(' ');
 }
 
@@ -66,7 +69,7 @@ function numberText(value: unknown, convert: (value: unknown) => number): string
 
 function json(value: unknown): string {
   try {
-    return JSON.stringify(value) as string | undefined ?? 'undefined';
+    return (JSON.stringify(value) as string | undefined) ?? 'undefined';
   } catch (error) {
     if ((error as Error).message.includes('circular')) return '[Circular]';
     throw error;

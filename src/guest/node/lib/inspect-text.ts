@@ -26,7 +26,8 @@ export interface Entries {
 export function layOut(entries: Entries, layout: Layout): string {
   const { base, open, close, texts, list, indent, levels } = entries;
   const prefix = base === '' ? '' : `${base} `;
-  const rows = list !== null && texts.length > 6 && layout.compact !== false ? columns(texts, list, indent, layout) : texts;
+  const rows =
+    list !== null && texts.length > 6 && layout.compact !== false ? columns(texts, list, indent, layout) : texts;
   if (layout.compact !== false && levels < layout.compact && rows.length === texts.length) {
     const start = texts.length + indent + open.length + base.length + 10;
     const length = texts.reduce((sum, text) => sum + text.length, start + texts.length);
@@ -96,7 +97,14 @@ export function quoted(text: string): string {
 
 // oxlint-disable-next-line no-control-regex
 const ESCAPED = /[\0-\x1f\\\x7f-\x9f]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
-const SHORT: Readonly<Record<string, string>> = { '\b': '\\b', '\t': '\\t', '\n': '\\n', '\f': '\\f', '\r': '\\r', '\\': '\\\\' };
+const SHORT: Readonly<Record<string, string>> = {
+  '\b': '\\b',
+  '\t': '\\t',
+  '\n': '\\n',
+  '\f': '\\f',
+  '\r': '\\r',
+  '\\': '\\\\',
+};
 
 function escapeText(text: string): string {
   return text.replace(ESCAPED, (char) => {

@@ -41,7 +41,8 @@ const MAX_BYTES_SHOWN = 50;
 
 /** `inspect(value, options)`, or as it was: `inspect(value, showHidden, depth)`. */
 export function inspect(value: unknown, options: InspectOptions | boolean | null = {}, depth?: number | null): string {
-  const given = typeof options === 'boolean' ? { showHidden: options, ...(depth === undefined ? {} : { depth }) } : options;
+  const given =
+    typeof options === 'boolean' ? { showHidden: options, ...(depth === undefined ? {} : { depth }) } : options;
   return new Inspector({ ...defaults, breakLength: 80, ...given }).show(value, 0, 0);
 }
 
@@ -81,7 +82,8 @@ class Inspector {
   }
 
   show(value: unknown, level: number, indent: number): string {
-    if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return this.#primitive(value, indent);
+    if ((typeof value !== 'object' && typeof value !== 'function') || value === null)
+      return this.#primitive(value, indent);
     const own = this.#custom(value, level, indent);
     if (own !== null) return own;
     if (this.#path.includes(value)) {
@@ -94,12 +96,16 @@ class Inspector {
   #custom(value: object, level: number, indent: number): string | null {
     if (!this.#options.customInspect) return null;
     const show = (value as { [custom]?: unknown })[custom];
-    const isPrototype = (Object.getOwnPropertyDescriptor(value, 'constructor')?.value as { prototype?: unknown } | undefined)?.prototype === value;
+    const isPrototype =
+      (Object.getOwnPropertyDescriptor(value, 'constructor')?.value as { prototype?: unknown } | undefined)
+        ?.prototype === value;
     if (typeof show !== 'function' || (show as unknown) === inspect || isPrototype) return null;
     const options = { ...this.#options, stylize: (text: unknown) => `${text as string}` };
     const shown: unknown = Reflect.apply(show as () => unknown, value, [this.#depth - level, options, inspect]);
     if (shown === value) return null;
-    return typeof shown === 'string' ? shown.replaceAll('\n', `\n${' '.repeat(indent)}`) : this.show(shown, level, indent);
+    return typeof shown === 'string'
+      ? shown.replaceAll('\n', `\n${' '.repeat(indent)}`)
+      : this.show(shown, level, indent);
   }
 
   #primitive(value: unknown, indent: number): string {
@@ -112,8 +118,14 @@ class Inspector {
     const rest = text.length - (this.#options.maxStringLength ?? Infinity);
     const shown = rest > 0 ? text.slice(0, -rest) : text;
     const trailer = rest > 0 ? `... ${rest} more character${rest > 1 ? 's' : ''}` : '';
-    if (shown.length <= MIN_BROKEN_UNITS || shown.length <= this.#options.breakLength - indent - 4) return quoted(shown) + trailer;
-    return shown.split(/(?<=\n)/).map(quoted).join(` +\n${' '.repeat(indent + 2)}`) + trailer;
+    if (shown.length <= MIN_BROKEN_UNITS || shown.length <= this.#options.breakLength - indent - 4)
+      return quoted(shown) + trailer;
+    return (
+      shown
+        .split(/(?<=\n)/)
+        .map(quoted)
+        .join(` +\n${' '.repeat(indent + 2)}`) + trailer
+    );
   }
 
   #object(value: object, level: number, indent: number): string {
@@ -130,7 +142,10 @@ class Inspector {
     const base = [mark, shown.base].filter((part) => part !== '').join(' ');
     const levels = this.#lastLevel - (level + 1);
     const sorted = this.#sorted(texts, shown);
-    const text = layOut({ base, open: shown.open, close: shown.close, texts: sorted, list: shown.list, indent, levels }, this.#layout);
+    const text = layOut(
+      { base, open: shown.open, close: shown.close, texts: sorted, list: shown.list, indent, levels },
+      this.#layout,
+    );
     this.#units += text.length;
     return text;
   }
@@ -159,7 +174,10 @@ class Inspector {
     if (!Array.isArray(value) && !isBytes) return null;
     const list = value as unknown[];
     const fallback = isBytes ? 'TypedArray' : 'Array';
-    const prefix = constructor === 'Array' && tag === '' ? '' : prefixText(constructor, isBytes ? '' : tag, fallback, `(${list.length})`);
+    const prefix =
+      constructor === 'Array' && tag === ''
+        ? ''
+        : prefixText(constructor, isBytes ? '' : tag, fallback, `(${list.length})`);
     const isIndex = (key: PropertyKey): boolean => typeof key === 'string' && /^(?:0|[1-9]\d*)$/.test(key);
     const keys = this.#keys(value).filter((key) => !isIndex(key));
     return {
@@ -168,7 +186,8 @@ class Inspector {
       close: ']',
       keys,
       list,
-      items: () => (isBytes ? this.#cut(list, (item) => this.#primitive(item, 0)) : this.#listItems(list, level, indent)),
+      items: () =>
+        isBytes ? this.#cut(list, (item) => this.#primitive(item, 0)) : this.#listItems(list, level, indent),
       empty: list.length === 0 ? `${prefix}[]` : '',
       cut: `[${constructor === null ? `${fallback}: null prototype` : `${constructor}${tag !== '' && tag !== constructor ? ` [${tag}]` : ''}`}]`,
     };
@@ -198,7 +217,13 @@ class Inspector {
     return most < values.length ? [...texts, more(values.length - most)] : texts;
   }
 
-  #shownCollection(value: object, constructor: string | null, tag: string, level: number, indent: number): Shown | null {
+  #shownCollection(
+    value: object,
+    constructor: string | null,
+    tag: string,
+    level: number,
+    indent: number,
+  ): Shown | null {
     const inside = (item: unknown): string => this.show(item, level, indent + 2);
     if (kinds.isMap(value)) {
       const items = (): string[] => this.#cut([...value], ([key, item]) => `${inside(key)} => ${inside(item)}`);
@@ -221,9 +246,12 @@ class Inspector {
       return this.#braced(value, prefixText(constructor, tag, 'DataView'), items, false);
     }
     // Nobody but the engine knows what these hold.
-    if (kinds.isPromise(value)) return this.#braced(value, prefixText(constructor, tag, 'Promise'), () => ['<unknown>'], false);
+    if (kinds.isPromise(value))
+      return this.#braced(value, prefixText(constructor, tag, 'Promise'), () => ['<unknown>'], false);
     const weak = kinds.isWeakMap(value) ? 'WeakMap' : kinds.isWeakSet(value) ? 'WeakSet' : null;
-    return weak === null ? null : this.#braced(value, prefixText(constructor, tag, weak), () => ['<items unknown>'], false);
+    return weak === null
+      ? null
+      : this.#braced(value, prefixText(constructor, tag, weak), () => ['<items unknown>'], false);
   }
 
   #braced(value: object, prefix: string, items: () => string[], isEmpty: boolean): Shown {
@@ -260,14 +288,19 @@ class Inspector {
     if (!kinds.isBoxedPrimitive(value)) return isUrl(value, constructor) ? (value as { href: string }).href : null;
     const inner = value.valueOf() as unknown;
     if (typeof inner === 'string') keys.splice(0, inner.length);
-    const type = { bigint: 'BigInt', boolean: 'Boolean', number: 'Number', string: 'String' }[typeof inner as string] ?? 'Symbol';
+    const type =
+      { bigint: 'BigInt', boolean: 'Boolean', number: 'Number', string: 'String' }[typeof inner as string] ?? 'Symbol';
     const kind = type === constructor ? '' : constructor === null ? ' (null prototype)' : ` (${constructor})`;
     return `[${type}${kind}: ${this.#primitive(inner, 0)}]${tag !== '' && tag !== constructor ? ` [${tag}]` : ''}`;
   }
 
   #shownPlain(value: object, constructor: string | null, tag: string): Shown {
     const isArguments = kinds.isArgumentsObject(value);
-    const prefix = isArguments ? '[Arguments] ' : constructor === 'Object' && tag === '' ? '' : prefixText(constructor, tag, 'Object');
+    const prefix = isArguments
+      ? '[Arguments] '
+      : constructor === 'Object' && tag === ''
+        ? ''
+        : prefixText(constructor, tag, 'Object');
     const name = prefix.trimEnd();
     return {
       ...this.#braced(value, prefix, () => [], true),
@@ -278,7 +311,10 @@ class Inspector {
   #keys(value: object): PropertyKey[] {
     const symbols = Object.getOwnPropertySymbols(value);
     if (this.#options.showHidden) return [...Object.getOwnPropertyNames(value), ...symbols];
-    return [...Object.keys(value), ...symbols.filter((symbol) => Object.prototype.propertyIsEnumerable.call(value, symbol))];
+    return [
+      ...Object.keys(value),
+      ...symbols.filter((symbol) => Object.prototype.propertyIsEnumerable.call(value, symbol)),
+    ];
   }
 
   #property(owner: object, key: PropertyKey, level: number, indent: number): string {
@@ -341,8 +377,15 @@ function errorText(error: Error, keys: PropertyKey[], constructor: string | null
   const { message, name } = error;
   const stack: unknown = error.stack;
   const own = typeof stack === 'string' && stack !== '' ? stack : Error.prototype.toString.call(error);
-  const named = constructor !== null && name === 'Error' && constructor !== 'Error' && own.startsWith('Error') ? own.replace('Error', constructor) : own;
-  for (const [key, value] of [['stack', ''], ['message', message], ['name', name]] as const) {
+  const named =
+    constructor !== null && name === 'Error' && constructor !== 'Error' && own.startsWith('Error')
+      ? own.replace('Error', constructor)
+      : own;
+  for (const [key, value] of [
+    ['stack', ''],
+    ['message', message],
+    ['name', name],
+  ] as const) {
     const at = keys.indexOf(key);
     if (at !== -1 && (typeof value !== 'string' || own.includes(value))) keys.splice(at, 1);
   }

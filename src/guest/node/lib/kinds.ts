@@ -19,7 +19,8 @@ function accepts(method: unknown, value: unknown, ...args: unknown[]): boolean {
 const getterOf = (prototype: object, key: PropertyKey): unknown => getOwnPropertyDescriptor(prototype, key)?.get;
 const typedArrayName = getterOf(getPrototypeOf(Uint8Array.prototype) as object, Symbol.toStringTag) as () => unknown;
 
-const nameOfView = (value: unknown): unknown => (ArrayBuffer.isView(value) ? apply(typedArrayName, value, []) : undefined);
+const nameOfView = (value: unknown): unknown =>
+  ArrayBuffer.isView(value) ? apply(typedArrayName, value, []) : undefined;
 const isView =
   (name: string) =>
   (value: unknown): boolean =>
@@ -27,8 +28,10 @@ const isView =
 const tagOf = (value: unknown): string => Object.prototype.toString.call(value);
 
 export const isDate = (value: unknown): value is Date => accepts(Date.prototype.getTime, value);
-export const isRegExp = (value: unknown): value is RegExp => accepts(getterOf(RegExp.prototype, 'flags'), value) && tagOf(value) === '[object RegExp]';
-export const isMap = (value: unknown): value is Map<unknown, unknown> => accepts(getterOf(Map.prototype, 'size'), value);
+export const isRegExp = (value: unknown): value is RegExp =>
+  accepts(getterOf(RegExp.prototype, 'flags'), value) && tagOf(value) === '[object RegExp]';
+export const isMap = (value: unknown): value is Map<unknown, unknown> =>
+  accepts(getterOf(Map.prototype, 'size'), value);
 export const isSet = (value: unknown): value is Set<unknown> => accepts(getterOf(Set.prototype, 'size'), value);
 export const isWeakMap = (value: unknown): boolean => accepts(WeakMap.prototype.has, value, {});
 export const isWeakSet = (value: unknown): boolean => accepts(WeakSet.prototype.has, value, {});
@@ -58,7 +61,11 @@ export const isBooleanObject = (value: unknown): boolean => accepts(Boolean.prot
 export const isBigIntObject = (value: unknown): boolean => accepts(BigInt.prototype.valueOf, value);
 export const isSymbolObject = (value: unknown): boolean => accepts(Symbol.prototype.valueOf, value);
 export const isBoxedPrimitive = (value: unknown): boolean =>
-  isNumberObject(value) || isStringObject(value) || isBooleanObject(value) || isBigIntObject(value) || isSymbolObject(value);
+  isNumberObject(value) ||
+  isStringObject(value) ||
+  isBooleanObject(value) ||
+  isBigIntObject(value) ||
+  isSymbolObject(value);
 export const isMapIterator = (value: unknown): boolean => tagOf(value) === '[object Map Iterator]';
 export const isSetIterator = (value: unknown): boolean => tagOf(value) === '[object Set Iterator]';
 export const isGeneratorObject = (value: unknown): boolean => /^\[object (?:Async)?Generator\]$/.test(tagOf(value));

@@ -3,12 +3,7 @@
  * bare engine does natively (base64, hex) is left to it.
  */
 
-import {
-  Buffer as PackageBuffer,
-  INSPECT_MAX_BYTES,
-  kMaxLength,
-  SlowBuffer,
-} from 'unenv/runtime/node/buffer/_buffer';
+import { Buffer as PackageBuffer, INSPECT_MAX_BYTES, kMaxLength, SlowBuffer } from 'unenv/runtime/node/buffer/_buffer';
 import { codedTypeError, invalidArgument } from '../lib/errors.ts';
 import { web } from '../lib/web.ts';
 
@@ -17,7 +12,6 @@ export interface Buffer extends Uint8Array {
   write(text: string, ...rest: unknown[]): number;
   copy(target: Uint8Array, targetStart?: number, start?: number, end?: number): number;
   subarray(start?: number, end?: number): Buffer;
-  slice(start?: number, end?: number): Buffer;
   equals(other: Uint8Array): boolean;
 }
 
@@ -118,7 +112,7 @@ const additions: Partial<BufferConstructor> = {
   of: (...items) => original.from.call(Buffer, items),
 };
 
-const methods: Partial<Buffer> & ThisType<Buffer> = {
+const methods: Pick<Buffer, 'write'> & { toString: Buffer['toString'] } & ThisType<Buffer> = {
   toString(encoding, start, end) {
     const wanted = typeof encoding === 'string' ? encoding.toLowerCase() : encoding;
     if (wanted === 'base64' || wanted === 'base64url') {
@@ -191,7 +185,7 @@ export const constants: { readonly MAX_LENGTH: number; readonly MAX_STRING_LENGT
 };
 export { INSPECT_MAX_BYTES, kMaxLength, SlowBuffer };
 
-export default {
+const all: object = {
   Blob,
   Buffer,
   File,
@@ -206,3 +200,5 @@ export default {
   kStringMaxLength,
   transcode,
 };
+
+export default all;

@@ -168,7 +168,8 @@ function onceOnly(emitter: EventEmitterMethods, name: Name, listener: Listener):
 function emitTo(emitter: EventEmitterMethods, list: readonly Kept[], args: unknown[]): true {
   for (const listener of list) {
     const result: unknown = Reflect.apply(listener, emitter, args);
-    if (emitter._captures && isThenable(result)) result.then(undefined, (error: unknown) => caught(emitter, error, args));
+    if (emitter._captures && isThenable(result))
+      result.then(undefined, (error: unknown) => caught(emitter, error, args));
   }
   return true;
 }
@@ -248,7 +249,11 @@ interface OnOptions extends SignalOptions {
 }
 
 /** Every such event from now on, as an async iterator of lists of arguments. */
-export function on(emitter: unknown, name: Name, { signal, close = [] }: OnOptions = {}): AsyncIterableIterator<unknown[]> {
+export function on(
+  emitter: unknown,
+  name: Name,
+  { signal, close = [] }: OnOptions = {},
+): AsyncIterableIterator<unknown[]> {
   if (signal?.aborted === true) throw aborted(signal);
   return emittedBy<unknown[]>(({ give, end, fail }) => {
     const stops = [

@@ -109,7 +109,7 @@ export function format(parts: Partial<ParsedPath>): string {
   return dir === parts.root ? `${dir}${base}` : `${dir}/${base}`;
 }
 
-export const posix = {
+export const posix: object = {
   basename,
   delimiter,
   dirname,

@@ -97,4 +97,6 @@ function decoded(text: string, decode: (text: string) => string): string {
 
 export { parse as decode, stringify as encode };
 
-export default { decode: parse, encode: stringify, escape, parse, stringify, unescape };
+const all: object = { decode: parse, encode: stringify, escape, parse, stringify, unescape };
+
+export default all;

@@ -12,18 +12,18 @@ interface Decoding {
 
 /** Node's names for them, by what it takes. */
 const NAMES: Readonly<Record<string, string>> = {
-  'utf8': 'utf8',
+  utf8: 'utf8',
   'utf-8': 'utf8',
-  'ucs2': 'utf16le',
+  ucs2: 'utf16le',
   'ucs-2': 'utf16le',
-  'utf16le': 'utf16le',
+  utf16le: 'utf16le',
   'utf-16le': 'utf16le',
-  'latin1': 'latin1',
-  'binary': 'latin1',
-  'base64': 'base64',
-  'base64url': 'base64url',
-  'ascii': 'ascii',
-  'hex': 'hex',
+  latin1: 'latin1',
+  binary: 'latin1',
+  base64: 'base64',
+  base64url: 'base64url',
+  ascii: 'ascii',
+  hex: 'hex',
 };
 
 export class StringDecoder {
@@ -101,4 +101,6 @@ function grouped(encoding: string, keeps: (length: number, byteAt: (index: numbe
   };
 }
 
-export default { StringDecoder };
+const all: object = { StringDecoder };
+
+export default all;

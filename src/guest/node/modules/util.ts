@@ -89,7 +89,8 @@ interface DebugLog {
 }
 
 /** There is no NODE_DEBUG here to turn one on. */
-export const debuglog = (_section: string): DebugLog => Object.assign((): void => undefined, { enabled: false } as const);
+export const debuglog = (_section: string): DebugLog =>
+  Object.assign((): void => undefined, { enabled: false } as const);
 export { debuglog as debug };
 
 export const inspect: typeof inspectValue & {
@@ -100,7 +101,8 @@ export const inspect: typeof inspectValue & {
 export const isDeepStrictEqual = (a: unknown, b: unknown): boolean => isDeepEqual(a, b, true);
 
 // oxlint-disable-next-line no-control-regex
-const CONTROL_SEQUENCES = /[\u001b\u009b][[\]()#;?]*(?:(?:(?:[a-zA-Z\d]*(?:;[-a-zA-Z\d/#&.:=?%@~_]*)*)?(?:\u0007|\u001b\u005c|\u009c))|(?:(?:\d{1,4}(?:;\d{0,4})*)?[\dA-PR-TZcf-ntqry=><~]))/g;
+const CONTROL_SEQUENCES =
+  /[\u001b\u009b][[\]()#;?]*(?:(?:(?:[a-zA-Z\d]*(?:;[-a-zA-Z\d/#&.:=?%@~_]*)*)?(?:\u0007|\u001b\u005c|\u009c))|(?:(?:\d{1,4}(?:;\d{0,4})*)?[\dA-PR-TZcf-ntqry=><~]))/g;
 
 export function stripVTControlCharacters(text: string): string {
   if (typeof text !== 'string') throw invalidArgument('str', 'of type string', text);
@@ -111,7 +113,8 @@ export const toUSVString = (text: unknown): string => String(text).toWellFormed(
 
 /** Resolves when the signal fires; `resource` would only keep it from being collected. */
 export function aborted(signal: WebSignal, resource: object): Promise<void> {
-  if (typeof signal?.addEventListener !== 'function') throw invalidArgument('signal', 'an instance of AbortSignal', signal);
+  if (typeof signal?.addEventListener !== 'function')
+    throw invalidArgument('signal', 'an instance of AbortSignal', signal);
   if (typeof resource !== 'object' || resource === null) throw invalidArgument('resource', 'an Object', resource);
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
@@ -128,9 +131,11 @@ export function _extend(target: object, source: unknown): object {
 }
 
 export function parseEnv(content: string): Record<string, string> {
-  if (typeof content !== 'string') throw codedTypeError('ERR_INVALID_ARG_TYPE', 'The "content" argument must be of type string.');
+  if (typeof content !== 'string')
+    throw codedTypeError('ERR_INVALID_ARG_TYPE', 'The "content" argument must be of type string.');
   const result: Record<string, string> = {};
-  const line = /^[ \t]*(?:export[ \t]+)?([\w.-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|`([^`]*)`|([^#\r\n]*))/gm;
+  const line =
+    /^[ \t]*(?:export[ \t]+)?([\w.-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|`([^`]*)`|([^#\r\n]*))/gm;
   for (const [, name, double, single, backtick, bare] of content.matchAll(line))
     result[name!] = double?.replaceAll('\\n', '\n') ?? single ?? backtick ?? bare!.trim();
   return result;
@@ -138,7 +143,7 @@ export function parseEnv(content: string): Record<string, string> {
 
 export { format, formatWithOptions, types };
 
-export default {
+const all: object = {
   TextDecoder,
   TextEncoder,
   _extend,
@@ -159,3 +164,5 @@ export default {
   toUSVString,
   types,
 };
+
+export default all;

@@ -1,0 +1,147 @@
+/**
+ * HTTP client: requests of which an attacker chooses every byte, and what comes back.
+ *
+ * Not fetch: it chooses the Host header, follows redirects, and refuses to send what is not allowed.
+ */
+
+import { request as httpRequest, Agent, type IncomingMessage } from 'node:http';
+import { Agent as SecureAgent, request as httpsRequest } from 'node:https';
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { Answer, RawAnswer, RawOptions, Sent } from './attack.ts';
+
+const ANSWER_DEADLINE_MS = 15_000;
+const RAW_DEADLINE_MS = 8_000;
+const QUIET_MS = 400;
+/** Enough to search; a flood is read to its end, and forgotten. */
+const KEPT_BYTES = 4 * 1024 * 1024;
+
+export class HttpClient {
+  readonly #url: URL;
+  readonly #agent: Agent;
+
+  constructor(url: string) {
+    this.#url = new URL(url);
+    const options = { keepAlive: true, maxSockets: 256 };
+    this.#agent = this.#isSecure ? new SecureAgent(options) : new Agent(options);
+  }
+
+  /** Rejects when there is no answer in time, or the connection breaks. */
+  send({ path, method, host, headers = {}, body, json, token }: Sent): Promise<Answer> {
+    const bytes = json === undefined ? body : JSON.stringify(json);
+    const startedMs = performance.now();
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    const request = (this.#isSecure ? httpsRequest : httpRequest)({
+      agent: this.#agent,
+      host: this.#hostname,
+      port: this.#port,
+      path,
+      method: method ?? (bytes === undefined ? 'GET' : 'POST'),
+      headers: {
+        ...(host === undefined ? {} : { host }),
+        ...(json === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(bytes === undefined ? {} : { 'content-length': Buffer.byteLength(bytes) }),
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...(headers as Record<string, string | string[]>),
+      },
+    });
+    const timer = setTimeout(
+      () => request.destroy(new Error(`there was no answer within ${ANSWER_DEADLINE_MS / 1000} s`)),
+      ANSWER_DEADLINE_MS,
+    );
+    request.on('error', reject);
+    request.on('response', (response) => {
+      void answerOf(response, startedMs).then(resolve, reject);
+    });
+    request.on('close', () => clearTimeout(timer));
+    request.end(bytes);
+    return promise;
+  }
+
+  /** Resolves when the server has closed the connection, or says nothing more. */
+  async raw(bytes: string | Uint8Array, options: RawOptions = {}): Promise<RawAnswer> {
+    const { then = [], gapMs = 10, quietMs = QUIET_MS } = options;
+    const socket = this.open();
+    const chunks: Buffer[] = [];
+    let closed = false;
+    const { promise: over, resolve } = Promise.withResolvers<void>();
+    let quiet: NodeJS.Timeout | undefined;
+    const wait = (): void => {
+      clearTimeout(quiet);
+      quiet = setTimeout(resolve, quietMs);
+    };
+    socket.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      wait();
+    });
+    socket.on('close', () => {
+      closed = true;
+      resolve();
+    });
+    const deadline = setTimeout(resolve, RAW_DEADLINE_MS);
+    socket.write(bytes);
+    for (const more of then) {
+      await new Promise((done) => setTimeout(done, gapMs));
+      if (!socket.writable) break;
+      socket.write(more);
+    }
+    wait();
+    await over;
+    clearTimeout(quiet);
+    clearTimeout(deadline);
+    socket.destroy();
+    const text = Buffer.concat(chunks).toString('latin1');
+    return { text, statuses: statusesOf(text), closed };
+  }
+
+  /** A connection that nobody has written to; its errors are its end. */
+  open(): Socket {
+    const at = { host: this.#hostname, port: this.#port };
+    const socket = this.#isSecure ? connectTls({ ...at, servername: this.#hostname }) : connect(at);
+    return socket.on('error', () => undefined);
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  get #isSecure(): boolean {
+    return this.#url.protocol === 'https:';
+  }
+
+  get #hostname(): string {
+    return this.#url.hostname.replace(/^\[|\]$/g, '');
+  }
+
+  get #port(): number {
+    return Number(this.#url.port) || (this.#isSecure ? 443 : 80);
+  }
+}
+
+async function answerOf(response: IncomingMessage, startedMs: number): Promise<Answer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    if (length < KEPT_BYTES) chunks.push(chunk);
+    length += chunk.length;
+  }
+  const text = Buffer.concat(chunks).toString('utf8');
+  const headers = Object.fromEntries(
+    Object.entries(response.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join('\n') : (value ?? '')]),
+  );
+  return { status: response.statusCode ?? 0, headers, text, tookMs: performance.now() - startedMs, code: codeOf(text) };
+}
+
+function codeOf(text: string): string | null {
+  if (!text.startsWith('{') || !text.includes('"code"')) return null;
+  try {
+    const { code, success, status } = JSON.parse(text) as { code?: unknown; success?: unknown; status?: unknown };
+    const isFault = success === false || typeof status === 'number';
+    return isFault && typeof code === 'string' ? code : null;
+  } catch {
+    return null;
+  }
+}
+
+const statusesOf = (text: string): number[] =>
+  [...text.matchAll(/HTTP\/1\.[01] (\d{3}) /g)].map(([, status]) => Number(status));

@@ -1,0 +1,161 @@
+/**
+ * Suite: runs attacks against a server in lanes, while a steady probe asks the victim for its greeting, and reports what
+ * held. Attacks of one lane follow each other; the lanes run beside each other, each from a tenant of its own.
+ */
+
+import { TIER_NAMES, type TierName } from '../core/tier.ts';
+import type { Attack, AttackClass, Evidence } from './attack.ts';
+import { layOut, type LaidOut, type Server } from './ground.ts';
+import { HttpClient } from './http-client.ts';
+import { AttackLab, type Attacker } from './lab.ts';
+import { barsOf, type Outcome, type Report } from './report.ts';
+import { startSteadyProbe } from './steady-probe.ts';
+
+export interface SuiteOptions {
+  readonly attacks: readonly Attack[];
+  readonly server: Server;
+  /** Only these tiers; default: those that work. */
+  readonly tiers?: readonly TierName[];
+  /** Requests a second of the steady probe; default 50. */
+  readonly probeRate?: number;
+  /** Hears of each attack when it is over. */
+  onOutcome?(outcome: Outcome, done: number, total: number): void;
+}
+
+/** Which attacks follow each other: those that fill the processor and the memory, and those that need neither. */
+const LANES: readonly (readonly AttackClass[])[] = [
+  ['cpu'],
+  ['memory', 'floods'],
+  ['realm', 'intrinsics', 'results'],
+  ['tenant', 'host', 'egress', 'http', 'identity', 'uploads'],
+];
+
+/** For the server to end what it has been told to, before its memory is read again. */
+const SETTLE_MS = 3_000;
+const PROBE_RATE = 50;
+
+/** Rejects when the ground can't be laid out; whatever an attack does is in the report. */
+export async function runSuite(options: SuiteOptions): Promise<Report> {
+  const { server, attacks, probeRate = PROBE_RATE } = options;
+  const startedMs = Date.now();
+  const client = new HttpClient(server.url);
+  const laid = await layOut(server, client);
+  try {
+    const tiers = options.tiers ?? (await workingTiers(client, laid, server));
+    const runs = runsOf(attacks, tiers, server.own !== null);
+    await warmUp(client, laid);
+    const rssBefore = (await server.own?.rssBytes()) ?? null;
+    const { victim } = laid.ground;
+    const probe = startSteadyProbe(client, { ...victim, path: `/fn/${victim.steady}` }, probeRate);
+    const outcomes = await runLanes(runs, client, laid, options);
+    const summary = await probe.stop();
+    await new Promise((resolve) => setTimeout(resolve, server.own === null ? 0 : SETTLE_MS));
+    const rssAfter = (await server.own?.rssBytes()) ?? null;
+    const rssGrowthBytes = rssBefore === null || rssAfter === null ? null : rssAfter - rssBefore;
+    const ended = server.own?.exit();
+    return {
+      startedAt: new Date(startedMs).toISOString(),
+      durationMs: Date.now() - startedMs,
+      tiers,
+      wall: server.own?.wall ?? null,
+      victim: summary,
+      rssGrowthBytes,
+      bars: barsOf({ summary, rssGrowthBytes, ended, isOwn: server.own !== null }),
+      outcomes,
+    };
+  } finally {
+    await laid.remove();
+    client.close();
+  }
+}
+
+interface Run {
+  readonly attack: Attack;
+  readonly tier: TierName | null;
+  /** Why it is not run. */
+  readonly skipped: string | null;
+}
+
+function runsOf(attacks: readonly Attack[], tiers: readonly TierName[], isOwn: boolean): Run[] {
+  return attacks.flatMap((attack): Run[] => {
+    const skipped = attack.private && !isOwn ? 'it needs a server of the suite’s own' : null;
+    if (attack.tiers === null) return [{ attack, tier: null, skipped }];
+    const met = attack.tiers.filter((tier) => tiers.includes(tier));
+    return met.map((tier) => ({ attack, tier, skipped }));
+  });
+}
+
+async function runLanes(runs: readonly Run[], client: HttpClient, laid: LaidOut, options: SuiteOptions): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  const lanes = LANES.map((classes) => runs.filter(({ attack }) => classes.includes(attack.class)));
+  await Promise.all(
+    lanes.map(async (lane, index) => {
+      if (lane.length === 0) return;
+      const attacker = await laid.attacker(index + 1);
+      for (const run of lane) {
+        const outcome = await runOne(run, attacker, client, laid, options.server);
+        outcomes.push(outcome);
+        options.onOutcome?.(outcome, outcomes.length, runs.length);
+      }
+    }),
+  );
+  return outcomes;
+}
+
+async function runOne(
+  { attack, tier, skipped }: Run,
+  attacker: Attacker,
+  client: HttpClient,
+  { ground, prefix }: LaidOut,
+  server: Server,
+): Promise<Outcome> {
+  const about = { name: attack.name, class: attack.class, tier };
+  if (skipped !== null) return { ...about, outcome: 'skipped', evidence: skipped, tookMs: 0 };
+  const startedMs = performance.now();
+  const lab = new AttackLab({ ground, client, tier, prefix, ...attacker });
+  const hits = ground.canary.hits();
+  const finish = ({ held, text }: Evidence): Outcome => ({
+    ...about,
+    outcome: held ? 'held' : 'broken',
+    evidence: text,
+    tookMs: Math.round(performance.now() - startedMs),
+  });
+  try {
+    const evidence = await attack.run(lab);
+    await lab.clean();
+    const collateral = await collateralOf(lab, client, server, hits);
+    return finish(evidence.held && collateral !== null ? { held: false, text: `${evidence.text}; but ${collateral}` } : evidence);
+  } catch (error) {
+    await lab.clean().catch(() => undefined);
+    return finish({ held: false, text: `it could not be judged: ${(error as Error).message}` });
+  }
+}
+
+/** What an attack did besides; null: nothing. */
+async function collateralOf(lab: AttackLab, client: HttpClient, { own }: Server, hits: number): Promise<string | null> {
+  const { victim, canary } = lab.ground;
+  if (lab.leak !== null) return `an answer held a secret: …${lab.leak}`;
+  if (canary.hits() > hits) return 'a listener of the host was reached';
+  if (own?.exit() !== undefined) return `the server ended with ${own.exit()}`;
+  const answer = await client.send({ path: `/fn/${victim.steady}`, host: victim.host });
+  return answer.text === victim.greeting ? null : `the victim answered ${answer.status} ${answer.text.slice(0, 80)}`;
+}
+
+/** The server says which tiers it has by what it takes. */
+async function workingTiers(client: HttpClient, laid: LaidOut, { operatorToken }: Server): Promise<TierName[]> {
+  const { operatorHost, victim } = laid.ground;
+  const path = `/api/v1/functions/${laid.prefix}-tier`;
+  const working: TierName[] = [];
+  for (const tier of TIER_NAMES) {
+    const json = { code: 'export default () => 1', tier, tenant: victim.tenant };
+    const { status } = await client.send({ path, method: 'PUT', host: operatorHost, token: operatorToken, json });
+    if (status < 300) working.push(tier);
+  }
+  await client.send({ path: `${path}?tenant=${victim.tenant}`, method: 'DELETE', host: operatorHost, token: operatorToken });
+  return working;
+}
+
+/** What a server keeps for good after its first requests is no growth. */
+async function warmUp(client: HttpClient, { ground: { victim } }: LaidOut): Promise<void> {
+  for (let i = 0; i < 300; i++) await client.send({ path: `/fn/${victim.steady}`, host: victim.host });
+}

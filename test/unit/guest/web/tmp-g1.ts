@@ -1,0 +1,23 @@
+import { bareContext } from './bare.ts';
+const { run } = bareContext();
+const bench = (name: string, code: string, n = 100000) => {
+  const f = run(`(n) => { let x; for (let i = 0; i < n; i++) { x = ${code}; } return x; }`);
+  f(n / 10); f(n/10); const t = performance.now(); f(n); console.log(name, ((performance.now() - t) * 1000 / n).toFixed(3), 'us');
+};
+bench('canonical', `new URL('https://api.example.com/v1/users/12345?limit=10&cursor=abc')`);
+bench('canonical+parts', `(() => { const u = new URL('https://api.example.com/v1/users/12345?limit=10&cursor=abc'); return u.pathname + u.host; })()`);
+bench('searchParams.get', `new URL('https://api.example.com/v1/users/12345?limit=10&cursor=abc').searchParams.get('cursor')`);
+bench('on base', `new URL('/v1/users/12345?limit=10', 'https://api.example.com')`);
+bench('on base/', `new URL('/v1/users/12345?limit=10', 'https://api.example.com/')`);
+bench('no path', `new URL('https://api.example.com')`, 20000);
+bench('slow', `new URL('https://API.example.com/a b/../c')`, 20000);
+bench('localhost', `new URL('http://localhost:3000/fn/hello')`);
+bench('params', `new URLSearchParams('a=1&b=2&c=3').toString()`);
+bench('event', `new Event('x')`);
+bench('td', `new TextDecoder().decode(b)`.replace('b', `new Uint8Array(64).fill(65)`));
+bench('te', `new TextEncoder().encode('hello world hello world')`);
+bench('clone', `structuredClone({ a: 1, b: [1, 2, { c: 'x' }], d: new Date(0) })`);
+bench('new Date', `new Date()`);
+bench('Date.now', `Date.now()`);
+bench('abort', `new AbortController().signal`);
+bench('perf.now', `performance.now()`);
