@@ -64,6 +64,8 @@ export interface Answer {
   /** Lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly text: string;
+  /** The connection broke before the body had ended. */
+  readonly cut: boolean;
   readonly tookMs: number;
   /** The fault's code, where it is one. */
   readonly code: string | null;

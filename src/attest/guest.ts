@@ -28,12 +28,14 @@ export function escape({ body, ...attack }: GuestAttack): Attack {
     private: false,
     async run(lab) {
       const target = await lab.deploy(
-        `${PRELUDE}\nexport default { async fetch(request, env, ctx) { try { await (async () => { ${body} })(); } catch {} return new Response(report()); } }`,
+        `${PRELUDE}\nexport default { async fetch(request, env, ctx) { try { await (async () => { ${body} })(); } catch (error) { ended(error); } return new Response(report()); } }`,
       );
       if (!target.ok) return refused(target.answer);
       const answer = await target.call({ headers: { 'x-probe': '1' } });
       if (answer.status !== 200) return endedWell(answer);
-      return must(answer.text === '[]', answer.text === '[]' ? 'nothing was reached' : `reached ${answer.text.slice(0, 300)}`);
+      const { escaped, threw } = JSON.parse(answer.text) as { escaped: string[]; threw: string };
+      if (escaped.length > 0) return broken(`reached ${escaped.join(', ').slice(0, 300)}`);
+      return held(`nothing was reached${threw === '' ? '' : `; it ended in ${threw}`}`);
     },
   };
 }
@@ -84,7 +86,7 @@ export function result({ body, ...attack }: GuestAttack): Attack {
       const answer = await target.call();
       const text = `${answer.code ?? answer.status} after ${Math.round(answer.tookMs)} ms`;
       const fine = answer.code === null ? answer.status < 500 : OWN_FAULTS.has(answer.code);
-      return fine ? again(target, text) : broken(`${text}: ${answer.text.slice(0, 200)}`);
+      return fine ? again(target, answer.cut ? `${text}, then cut off` : text) : broken(`${text}: ${answer.text.slice(0, 200)}`);
     },
   };
 }
@@ -165,7 +167,9 @@ const patched = (body: string): string => `
 const PRELUDE = `
 const escaped = [];
 const hit = (what) => { escaped[escaped.length] = '' + what; };
-const report = ((stringify) => () => stringify(escaped))(JSON.stringify);
+let threw = '';
+const ended = (error) => { try { threw = String(error).slice(0, 100); } catch { threw = 'what can not be shown'; } };
+const report = ((stringify) => () => stringify({ escaped, threw }))(JSON.stringify);
 const compile = (how, F) => {
   for (const make of [() => F('return 6*7'), () => new F('return 6*7'), () => F('yield 6*7')]) {
     try {
@@ -182,7 +186,7 @@ const inspect = (how, value) => {
   for (const name of OUTSIDE) { try { if (value[name] !== undefined) hit(how + '.' + name); } catch {} }
   let proto = value;
   for (let i = 0; i < 6 && proto; i++) {
-    try { const C = proto.constructor; compile(how + ' constructor', C); compile(how + ' constructor constructor', C?.constructor); if (C?.constructor && C.constructor !== Function) hit(how + ' is of another realm'); } catch {}
+    try { const C = proto.constructor; compile(how + ' constructor', C); compile(how + ' constructor constructor', C?.constructor); if (C?.constructor && C.constructor !== (() => {}).constructor) hit(how + ' is of another realm'); } catch {}
     try { proto = Object.getPrototypeOf(proto); } catch { break; }
   }
 };

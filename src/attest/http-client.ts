@@ -121,15 +121,20 @@ export class HttpClient {
 async function answerOf(response: IncomingMessage, startedMs: number): Promise<Answer> {
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    if (length < KEPT_BYTES) chunks.push(chunk);
-    length += chunk.length;
+  let cut = false;
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      if (length < KEPT_BYTES) chunks.push(chunk);
+      length += chunk.length;
+    }
+  } catch {
+    cut = true;
   }
   const text = Buffer.concat(chunks).toString('utf8');
   const headers = Object.fromEntries(
     Object.entries(response.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join('\n') : (value ?? '')]),
   );
-  return { status: response.statusCode ?? 0, headers, text, tookMs: performance.now() - startedMs, code: codeOf(text) };
+  return { status: response.statusCode ?? 0, headers, text, cut, tookMs: performance.now() - startedMs, code: codeOf(text) };
 }
 
 function codeOf(text: string): string | null {

@@ -21,6 +21,7 @@ interface EntryHead {
   readonly codeBytes: number;
   readonly cacheBytes: number;
   readonly mapBytes: number;
+  readonly fetched: readonly (readonly [path: string, bytes: number])[];
   readonly warnings: readonly string[];
 }
 
@@ -148,28 +149,37 @@ function macOf(key: Buffer, hash: string, content: Buffer): Buffer {
   return createHmac('sha256', key).update(hash).update(content).digest();
 }
 
-/** u32 length of the head | head, JSON | code | cache | source map */
-function encode({ format, code, cache, sourceMap, warnings }: BuildResult): Buffer {
-  const lengths = { codeBytes: code.length, cacheBytes: cache?.length ?? 0, mapBytes: sourceMap?.length ?? 0 };
-  const head = Buffer.from(JSON.stringify({ format, warnings, ...lengths } satisfies EntryHead));
+/** u32 length of the head | head, JSON | code | cache | source map | fetched files */
+function encode({ format, code, cache, map, warnings, fetched }: BuildResult): Buffer {
+  const head: EntryHead = {
+    format,
+    warnings,
+    codeBytes: code.length,
+    cacheBytes: cache?.length ?? 0,
+    mapBytes: map?.length ?? 0,
+    fetched: Array.from(fetched, ([path, content]) => [path, content.length]),
+  };
+  const headBytes = Buffer.from(JSON.stringify(head));
   const length = Buffer.alloc(4);
-  length.writeUInt32LE(head.length);
-  return Buffer.concat([length, head, code, cache ?? Buffer.alloc(0), sourceMap ?? Buffer.alloc(0)]);
+  length.writeUInt32LE(headBytes.length);
+  const parts = [code, cache, map, ...fetched.values()].filter((part) => part !== null);
+  return Buffer.concat([length, headBytes, ...parts]);
 }
 
 /** Only of content that is authentic. */
 function decode(content: Buffer): BuildResult {
-  const codeStart = 4 + content.readUInt32LE(0);
-  const { format, codeBytes, cacheBytes, mapBytes, warnings } = JSON.parse(
-    content.toString('utf8', 4, codeStart),
-  ) as EntryHead;
-  const cacheStart = codeStart + codeBytes;
-  const mapStart = cacheStart + cacheBytes;
+  let at = 4 + content.readUInt32LE(0);
+  const head = JSON.parse(content.toString('utf8', 4, at)) as EntryHead;
+  // Copies: the parts live on their own.
+  const take = (bytes: number): Uint8Array => Uint8Array.from(content.subarray(at, (at += bytes)));
+  const takeIfAny = (bytes: number): Uint8Array | null => (bytes === 0 ? null : take(bytes));
+  const { format, warnings } = head;
   return {
     format,
-    code: Uint8Array.from(content.subarray(codeStart, cacheStart)),
-    cache: cacheBytes === 0 ? null : Uint8Array.from(content.subarray(cacheStart, mapStart)),
-    sourceMap: mapBytes === 0 ? null : Uint8Array.from(content.subarray(mapStart, mapStart + mapBytes)),
+    code: take(head.codeBytes),
+    cache: takeIfAny(head.cacheBytes),
+    map: takeIfAny(head.mapBytes),
+    fetched: new Map(head.fetched.map(([path, bytes]) => [path, take(bytes)])),
     interleaves: format === 'script',
     warnings,
   };

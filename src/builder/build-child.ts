@@ -12,10 +12,11 @@ import { NODE_FLAGS } from '../lib/v8-flags.ts';
 import type { Wall, WalledProcess } from '../walls/wall.ts';
 import type { BuildRequest } from '../wire/build-messages.ts';
 import { Connection } from '../wire/connection.ts';
-import { FrameType } from '../wire/frames.ts';
-import { ProtocolError } from '../wire/meta.ts';
+import { FrameType, type AnswerFailMeta, type AnswerHeadMeta } from '../wire/frames.ts';
+import { parseMeta, ProtocolError } from '../wire/meta.ts';
 import { MAX_ATTACHMENT_BYTES, maxReplyBytes, readReply, type BuildResult } from './build-result.ts';
 import { SCRATCH_BYTES, type BuildSource } from './build-source.ts';
+import { ModuleFetches, type FetchModule } from './module-fetches.ts';
 import { treeMemoryBytes } from './tree-memory.ts';
 
 export interface BuildChildOptions {
@@ -23,6 +24,10 @@ export interface BuildChildOptions {
   /** The bundled child and what it needs to find beside it. */
   readonly script: string;
   readonly files: readonly { readonly host: string; readonly inside: string }[];
+  /** Where Node's modules are among those. */
+  readonly nodeModules: string;
+  /** Null where imports by address are refused. */
+  readonly fetchModule: FetchModule | null;
   readonly maxBundleBytes: number;
   readonly timeoutMs: number;
   readonly memoryBytes: number;
@@ -33,6 +38,8 @@ const READY_DEADLINE_MS = 10_000;
 const MEMORY_POLL_MS = 20;
 const BUILD_STREAM = 1;
 const KEPT_OUTPUT_CHARS = 2048;
+/** More time for a build that waits for modules from elsewhere. */
+const FETCHING_MS = 30_000;
 
 export class BuildChild {
   readonly #options: BuildChildOptions;
@@ -45,6 +52,7 @@ export class BuildChild {
   #output = '';
   #alive = true;
   #asked = false;
+  #fetches: ModuleFetches | null = null;
 
   /** Resolves when it waits for a source. Rejects with INTERNAL when it can't be started, which is never a source's doing. */
   static async start(options: BuildChildOptions): Promise<BuildChild> {
@@ -53,7 +61,7 @@ export class BuildChild {
     const process = await options.wall.start({
       script: options.script,
       nodeFlags: NODE_FLAGS,
-      args: [projectDir],
+      args: [projectDir, options.nodeModules],
       files: options.files,
       scratchBytes: SCRATCH_BYTES,
       // esbuild is a Go program: near this size it collects garbage instead of growing.
@@ -98,8 +106,10 @@ export class BuildChild {
   }
 
   /** Once. Rejects with a Fault, COMPILE_FAILED where the source was too much for it. */
-  async build(source: BuildSource): Promise<BuildResult> {
-    const { maxBundleBytes, timeoutMs, memoryBytes } = this.#options;
+  async build(source: BuildSource, owner: string): Promise<BuildResult> {
+    const { maxBundleBytes, memoryBytes, fetchModule } = this.#options;
+    const fetches = fetchModule === null ? null : new ModuleFetches(fetchModule, owner);
+    this.#fetches = fetches;
     const breach = Promise.withResolvers<never>();
     const watch = setInterval(() => {
       if (treeMemoryBytes(this.#process.pid) > memoryBytes)
@@ -107,16 +117,26 @@ export class BuildChild {
     }, MEMORY_POLL_MS);
     try {
       this.#send(source);
-      const late = (): Fault => new Fault('COMPILE_FAILED', `The build took longer than ${timeoutMs / 1000} s`);
-      return readReply(
-        await before(timeoutMs, Promise.race([this.#reply.promise, breach.promise]), late),
-        maxBundleBytes,
-      );
+      const reply = await this.#inTime(Promise.race([this.#reply.promise, breach.promise]));
+      return { ...readReply(reply, maxBundleBytes), fetched: fetches?.files ?? new Map() };
     } catch (error) {
       if (error instanceof Fault) throw error;
       throw new Fault('COMPILE_FAILED', `The build ended without a result: ${(error as Error).message}`);
     } finally {
       clearInterval(watch);
+      fetches?.stop();
+    }
+  }
+
+  async #inTime(reply: Promise<Buffer>): Promise<Buffer> {
+    const { timeoutMs } = this.#options;
+    const late = (ms: number) => (): Fault =>
+      new Fault('COMPILE_FAILED', `The build took longer than ${(timeoutMs + ms) / 1000} s`);
+    try {
+      return await before(timeoutMs, reply, late(0));
+    } catch (error) {
+      if (!(error instanceof Fault) || this.#fetches?.asked !== true || !this.#alive) throw error;
+      return before(FETCHING_MS, reply, late(FETCHING_MS));
     }
   }
 
@@ -133,6 +153,7 @@ export class BuildChild {
       handler,
       maxBundleBytes: this.#options.maxBundleBytes,
       maxAttachmentBytes: MAX_ATTACHMENT_BYTES,
+      fetches: this.#fetches !== null,
       files: [...files].map(([path, content]) => [path, content.length]),
     };
     this.#asked = true;
@@ -147,7 +168,29 @@ export class BuildChild {
   #receive(type: number, stream: number, payload: Buffer): void {
     if (type === FrameType.READY && !this.#asked) return this.#ready.resolve();
     if (type === FrameType.REPLY && stream === BUILD_STREAM && this.#asked) return this.#reply.resolve(payload);
-    this.#lose(new ProtocolError(`frame ${type} came at a time when it may not`));
+    if (type === FrameType.ASK && stream === BUILD_STREAM && this.#fetches !== null)
+      return this.#fetch(this.#fetches, payload);
+    this.#break(new ProtocolError(`frame ${type} came at a time when it may not`));
+  }
+
+  #fetch(fetches: ModuleFetches, payload: Buffer): void {
+    try {
+      const [number, url] = fetches.read(parseMeta(payload));
+      void fetches.fetch(url).then(
+        ({ head, bytes }) => this.#answer(FrameType.ANSWER_HEAD, [number, head], bytes),
+        (error: Error) => this.#answer(FrameType.ANSWER_FAIL, [number, 'COMPILE_FAILED', error.message, {}], null),
+      );
+    } catch (error) {
+      this.#break(error as Error);
+    }
+  }
+
+  #answer(type: FrameType, meta: AnswerHeadMeta | AnswerFailMeta, body: Uint8Array | null): void {
+    if (this.#alive) this.#connection.sendMeta(type, BUILD_STREAM, JSON.stringify(meta), body);
+  }
+
+  #break(error: Error): void {
+    this.#lose(error);
     this.#connection.destroy();
   }
 

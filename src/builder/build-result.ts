@@ -4,6 +4,7 @@
  * from the beginning, behind the same walls.
  */
 
+import type { SourceFiles } from '../core/deployment.ts';
 import { Fault } from '../core/faults.ts';
 import type { Artifact } from '../core/function.ts';
 import { MB } from '../core/limits.ts';
@@ -13,10 +14,14 @@ import { metaBody, parseMeta, ProtocolError } from '../wire/meta.ts';
 
 export interface BuildResult extends Artifact {
   readonly format: 'script' | 'module';
-  /** JSON, version 3. */
-  readonly sourceMap: Uint8Array | null;
+  readonly map: Uint8Array | null;
   /** One line each. */
   readonly warnings: readonly string[];
+  /**
+   * The modules that were fetched for it, as files: kept with the sources, and handed in with them, they make the next
+   * build of the same sources the same.
+   */
+  readonly fetched: SourceFiles;
 }
 
 /** Of a code cache and of a source map. The largest bundle that gets a cache is 4 MB, and a cache is some three times its code. */
@@ -30,7 +35,7 @@ export function maxReplyBytes(maxBundleBytes: number): number {
 }
 
 /** Throws COMPILE_FAILED or CODE_TOO_LARGE where that is the outcome, and a ProtocolError for a reply that is none. */
-export function readReply(payload: Buffer, maxBundleBytes: number): BuildResult {
+export function readReply(payload: Buffer, maxBundleBytes: number): Omit<BuildResult, 'fetched'> {
   const reply = parseMeta(payload);
   if (typeof reply !== 'object' || reply === null) throw new ProtocolError('a reply that is not an object');
   const { kind, ...rest } = reply as Readonly<Record<string, unknown>>;
@@ -45,7 +50,11 @@ export function tooLarge(maxBundleBytes: number): Fault {
   return new Fault('CODE_TOO_LARGE', `The bundle exceeds ${maxBundleBytes} bytes`);
 }
 
-function readBuilt(reply: Readonly<Record<string, unknown>>, body: Buffer, maxBundleBytes: number): BuildResult {
+function readBuilt(
+  reply: Readonly<Record<string, unknown>>,
+  body: Buffer,
+  maxBundleBytes: number,
+): Omit<BuildResult, 'fetched'> {
   const { format } = reply;
   if (format !== 'script' && format !== 'module') throw new ProtocolError('a bundle of no known format');
   const codeBytes = readLength(reply['codeBytes']);
@@ -64,7 +73,7 @@ function readBuilt(reply: Readonly<Record<string, unknown>>, body: Buffer, maxBu
     // Copies: the parts live on their own, and a view would hold all of the frame.
     code: Uint8Array.from(body.subarray(0, codeBytes)),
     cache: cacheFits ? Uint8Array.from(body.subarray(codeBytes, mapStart)) : null,
-    sourceMap: mapBytes > 0 ? Uint8Array.from(body.subarray(mapStart)) : null,
+    map: mapBytes > 0 ? Uint8Array.from(body.subarray(mapStart)) : null,
     interleaves: format === 'script',
     warnings: readTexts(reply['warnings']),
   };

@@ -3,8 +3,9 @@
  * own that nothing else is ever built in; one such child is kept waiting, so that a deploy does not wait for it to start.
  */
 
+import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { Fault } from '../core/faults.ts';
 import { MB } from '../core/limits.ts';
 import { bundleGuest } from '../lib/bundles.ts';
@@ -15,6 +16,8 @@ import { BuildChild, type BuildChildOptions } from './build-child.ts';
 import { tooLarge, type BuildResult } from './build-result.ts';
 import { hashOf, requireBuildable, type BuildSource } from './build-source.ts';
 import { FairQueue } from './fair-queue.ts';
+import type { FetchModule } from './module-fetches.ts';
+import { makeNodeModules } from './node-modules.ts';
 import { RecentResults } from './recent-results.ts';
 
 export interface BuilderOptions {
@@ -28,6 +31,8 @@ export interface BuilderOptions {
   readonly timeoutMs?: number;
   /** Resident memory of one build's processes; 512 by default. */
   readonly memoryMb?: number;
+  /** Fetches what `https:` and `jsr:` imports name. Without it they are refused, and the error says so. */
+  readonly fetchModule?: FetchModule;
 }
 
 export interface Builder {
@@ -48,6 +53,7 @@ const DISK_BYTES: number = 256 * MB;
 const MEMORY_BYTES: number = 32 * MB;
 const CHILD = new URL('../guest/builder/main.ts', import.meta.url);
 const GUEST_MODULES = '/cordon/node_modules';
+const NODE_MODULES = '/cordon/node-modules.json';
 
 export function createBuilder(options: BuilderOptions): Builder {
   return new WalledBuilder(options);
@@ -58,6 +64,18 @@ interface Toolchain {
   /** Everything besides the source that decides a result. */
   readonly name: string;
 }
+
+interface Keys {
+  /** Of what the sources alone decide. */
+  readonly shared: string;
+  /** Of what an owner's fetches took part in: another may not reach what this one reaches. */
+  readonly own: string;
+}
+
+const keysOf = (hash: string, owner: string): Keys => ({
+  shared: hash,
+  own: createHash('sha256').update(JSON.stringify([hash, owner])).digest('hex'),
+});
 
 class WalledBuilder implements Builder {
   readonly #options: BuilderOptions;
@@ -81,8 +99,11 @@ class WalledBuilder implements Builder {
     requireBuildable(source);
     const toolchain = await this.#tools();
     if (this.#closed) throw shuttingDown();
-    const hash = hashOf(source, toolchain.name);
-    const result = this.#recent.get(hash) ?? (await this.#once(hash, () => this.#find(hash, source, owner, toolchain)));
+    const keys = keysOf(hashOf(source, toolchain.name), owner);
+    const result =
+      this.#recent.get(keys.shared) ??
+      this.#recent.get(keys.own) ??
+      (await this.#once(keys.own, () => this.#find(keys, source, owner, toolchain)));
     if (result.code.length > this.#options.maxBundleBytes) throw tooLarge(this.#options.maxBundleBytes);
     return result;
   }
@@ -104,19 +125,20 @@ class WalledBuilder implements Builder {
     return made;
   }
 
-  async #find(hash: string, source: BuildSource, owner: string, toolchain: Toolchain): Promise<BuildResult> {
-    const cached = await this.#cache.get(hash);
-    const result = cached ?? (await this.#queue.run(owner, () => this.#buildNow(source, toolchain)));
-    this.#recent.put(hash, result);
+  async #find(keys: Keys, source: BuildSource, owner: string, toolchain: Toolchain): Promise<BuildResult> {
+    const cached = (await this.#cache.get(keys.shared)) ?? (await this.#cache.get(keys.own));
+    const result = cached ?? (await this.#queue.run(owner, () => this.#buildNow(source, owner, toolchain)));
+    const key = result.fetched.size === 0 ? keys.shared : keys.own;
+    this.#recent.put(key, result);
     // A full disk costs the next build of this source its short cut, not this one its result.
-    if (cached === null) await this.#cache.put(hash, result).catch(() => undefined);
+    if (cached === null) await this.#cache.put(key, result).catch(() => undefined);
     return result;
   }
 
-  async #buildNow(source: BuildSource, toolchain: Toolchain): Promise<BuildResult> {
+  async #buildNow(source: BuildSource, owner: string, toolchain: Toolchain): Promise<BuildResult> {
     const child = await this.#takeChild(toolchain);
     try {
-      return await child.build(source);
+      return await child.build(source, owner);
     } catch (error) {
       throw this.#closed ? shuttingDown() : error;
     } finally {
@@ -169,13 +191,26 @@ class WalledBuilder implements Builder {
       timeoutMs = DEFAULT_TIMEOUT_MS,
       memoryMb = DEFAULT_MEMORY_MB,
     } = this.#options;
-    const script = await bundleGuest(CHILD, cacheDir, { name: 'builder', platform: 'node', external: ['esbuild'] });
+    const [script, nodeModules] = await Promise.all([
+      bundleGuest(CHILD, cacheDir, { name: 'builder', platform: 'node', external: ['esbuild'] }),
+      makeNodeModules(cacheDir),
+    ]);
     const { files, version } = findEsbuild();
     const { v8 } = process.versions;
+    // The names of ours are hashes of their contents.
+    const ours = [script, nodeModules].map((file) => basename(file));
     return {
-      child: { wall, script, files, maxBundleBytes, timeoutMs, memoryBytes: memoryMb * MB },
-      // The script's name is the hash of its content.
-      name: [script.slice(cacheDir.length), version, v8, process.arch, ...EXECUTOR_V8_FLAGS].join(' '),
+      child: {
+        wall,
+        script,
+        files: [...files, { host: nodeModules, inside: NODE_MODULES }],
+        nodeModules: NODE_MODULES,
+        fetchModule: this.#options.fetchModule ?? null,
+        maxBundleBytes,
+        timeoutMs,
+        memoryBytes: memoryMb * MB,
+      },
+      name: [...ours, version, v8, process.arch, ...EXECUTOR_V8_FLAGS].join(' '),
     };
   }
 }

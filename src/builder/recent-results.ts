@@ -31,6 +31,8 @@ export class RecentResults {
   }
 }
 
-function bytesOf({ code, cache, sourceMap }: BuildResult): number {
-  return code.length + (cache?.length ?? 0) + (sourceMap?.length ?? 0);
+function bytesOf({ code, cache, map, fetched }: BuildResult): number {
+  let bytes = code.length + (cache?.length ?? 0) + (map?.length ?? 0);
+  for (const content of fetched.values()) bytes += content.length;
+  return bytes;
 }

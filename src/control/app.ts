@@ -9,6 +9,8 @@ import { addFunctionInvoke } from './function-invoke.ts';
 import { addFunctions } from './functions.ts';
 import { addInvocationResults } from './invocation-results.ts';
 import { addLogs } from './logs.ts';
+import { addMetrics } from './metrics.ts';
+import { addQuarantine } from './quarantine.ts';
 import { addRollouts } from './rollouts.ts';
 import { addScriptInvoke } from './script-invoke.ts';
 import { addSecrets } from './secrets.ts';
@@ -16,6 +18,7 @@ import { addServices } from './services.ts';
 import { createShell, listenerOf, type RequestListener } from './shell.ts';
 import { addTenants } from './tenants.ts';
 import { addTokens } from './tokens.ts';
+import { addUsage } from './usage.ts';
 import { addVersions } from './versions.ts';
 
 export type { RequestListener } from './shell.ts';
@@ -28,12 +31,15 @@ const PARTS: readonly ((app: OpenAPIHono<ControlEnv>, deps: ControlDeps) => void
   addFunctionInvoke,
   addInvocationResults,
   addLogs,
+  addQuarantine,
   addSecrets,
   addServices,
   addScriptInvoke,
   addTokens,
   addTenants,
   addAuditLog,
+  addUsage,
+  addMetrics,
   // Last, because it tells of all the others.
   addDescription,
 ];

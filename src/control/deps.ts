@@ -5,6 +5,8 @@ import type { FunctionInvokeDeps } from './function-invoke.ts';
 import type { FunctionsDeps } from './functions.ts';
 import type { InvocationResultsDeps } from './invocation-results.ts';
 import type { LogsDeps } from './logs.ts';
+import type { MetricsDeps } from './metrics.ts';
+import type { QuarantineDeps } from './quarantine.ts';
 import type { RolloutsDeps } from './rollouts.ts';
 import type { ScriptInvokeDeps } from './script-invoke.ts';
 import type { SecretsDeps } from './secrets.ts';
@@ -12,6 +14,7 @@ import type { ServicesDeps } from './services.ts';
 import type { ShellDeps } from './shell.ts';
 import type { TenantsDeps } from './tenants.ts';
 import type { TokensDeps } from './tokens.ts';
+import type { UsageDeps } from './usage.ts';
 import type { VersionsDeps } from './versions.ts';
 
 export type ControlDeps = ShellDeps &
@@ -26,4 +29,7 @@ export type ControlDeps = ShellDeps &
   ScriptInvokeDeps &
   TokensDeps &
   TenantsDeps &
-  AuditLogDeps;
+  AuditLogDeps &
+  QuarantineDeps &
+  UsageDeps &
+  MetricsDeps;

@@ -44,6 +44,7 @@ export type FaultCode =
   | 'BAD_RESPONSE'
   | 'RESPONSE_TOO_LARGE'
   | 'OVERLOADED'
+  | 'QUARANTINED'
   | 'SANDBOX_RECYCLED'
   | 'SHUTTING_DOWN'
   | 'TIMED_OUT'
@@ -75,6 +76,7 @@ export const FAULTS: Readonly<Record<FaultCode, FaultKind>> = {
   BAD_RESPONSE: tenant(502, 'The handler returned what cannot be a response'),
   RESPONSE_TOO_LARGE: tenant(502, 'The response is too large'),
   OVERLOADED: platform(503, 'There is no room for this request now'),
+  QUARANTINED: { ...tenant(503, 'The function is refused for a while, because it misbehaved'), retry: true },
   SANDBOX_RECYCLED: platform(503, 'The sandbox was recycled under this request'),
   SHUTTING_DOWN: platform(503, 'Cordon is shutting down'),
   TIMED_OUT: tenant(504, 'The execution timed out'),
@@ -88,6 +90,8 @@ export interface FaultDetails {
   readonly retryAfterSeconds?: number;
   /** Where in the user's input it went wrong, one line each. */
   readonly issues?: readonly string[];
+  /** The limit that was hit, where the fault's code does not say it: `<name>=<value>`, as in `cpu-ms=30000`. */
+  readonly limit?: string;
 }
 
 /** An error that may be shown to whoever caused it: a code of {@link FAULTS} and a sentence. */

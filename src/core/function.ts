@@ -23,6 +23,8 @@ export interface Artifact {
   readonly cache: Uint8Array | null;
   /** `await` was lowered, so that context survives it and invocations may interleave in one sandbox. */
   readonly interleaves: boolean;
+  /** Source map of the code, JSON of version 3 without the sources' text, gzipped; as untrusted as the code. */
+  readonly map?: Uint8Array | null;
 }
 
 /** Cross-origin rules that the gateway applies, so that a function need not. */

@@ -1,6 +1,6 @@
 /** Limits: what one version may use. Resolved when a version is made, stored with it, and never read from config again. */
 
-import { Fault } from './faults.ts';
+import { Fault, type FaultCode } from './faults.ts';
 
 export interface Limits {
   /** Wall time of one invocation. */
@@ -47,4 +47,19 @@ export function requireWithin(
 ): number {
   if (Number.isFinite(value) && value >= min && value <= max) return value;
   throw new Fault('BAD_REQUEST', `${name} must be between ${min} and ${max} ${unit}, but it is ${value}`);
+}
+
+/** The limit whose excess a code means. */
+const LIMIT_OF: Readonly<Partial<Record<FaultCode, readonly [name: string, of: keyof Limits]>>> = {
+  TIMED_OUT: ['timeout-ms', 'timeoutMs'],
+  OUT_OF_MEMORY: ['memory-mb', 'memoryMb'],
+  BODY_TOO_LARGE: ['request-bytes', 'requestBytes'],
+  RESPONSE_TOO_LARGE: ['response-bytes', 'responseBytes'],
+};
+
+/** Which limit a fault comes from and what it was, as `<name>=<value>`; null where it comes from none. */
+export function limitHit(fault: Fault, limits: Limits): string | null {
+  if (fault.details.limit !== undefined) return fault.details.limit;
+  const found = LIMIT_OF[fault.code];
+  return found === undefined ? null : `${found[0]}=${limits[found[1]]}`;
 }

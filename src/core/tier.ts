@@ -63,6 +63,8 @@ export interface Executor {
   listen(events: ExecutorEvents): void;
   /** The host's own reading; null when the process is gone. */
   usage(): ExecutorUsage | null;
+  /** CPU time since it started, the host's own reading; null when the process is gone. */
+  cpuMs(): number | null;
   /** Sends a heartbeat and ends overdue calls; returns for how many ms the executor has been silent. */
   tick(nowMs: number): number;
   /** SIGKILL, for the reason given; resolves when the process is gone. `cause` is what its calls fail with. */

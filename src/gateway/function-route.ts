@@ -9,6 +9,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Fault, toFault } from '../core/faults.ts';
 import type { FunctionVersion } from '../core/function.ts';
 import type { Invoker, LogSink } from '../core/invocation.ts';
+import { limitHit } from '../core/limits.ts';
 import { ANONYMOUS, type Principal } from '../core/principal.ts';
 import { announcesTooMuch, hasBody, readBody } from './body.ts';
 import { answerPreflight, corsHeaders, isPreflight } from './cors.ts';
@@ -92,7 +93,7 @@ export class FunctionRoute implements HttpCallOwner {
     if (fault.code !== 'CANCELLED')
       logs.write(call.version, call.id, {
         level: 'error',
-        message: `${fault.code}: ${fault.details.stack ?? fault.message}`,
+        message: `${fault.code}: ${fault.details.stack ?? fault.message}${limitNote(fault, call.version)}`,
         timeMs: Date.now(),
       });
     onRequest(call, status, call.startedMs, `${fault.code} ${call.version.key}`);
@@ -222,6 +223,12 @@ function headersFor(
   });
   if (principal !== ANONYMOUS) addIdentity(headers, principal);
   return headers;
+}
+
+/** Which limit was hit, for the log. */
+function limitNote(fault: Fault, { limits }: FunctionVersion): string {
+  const limit = limitHit(fault, limits);
+  return limit === null ? '' : ` (limit: ${limit})`;
 }
 
 /** Throws THROTTLED. */

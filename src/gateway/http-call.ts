@@ -7,6 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Fault } from '../core/faults.ts';
 import type { FunctionVersion } from '../core/function.ts';
 import type { Call, Cause, Exchange, ResponseSink } from '../core/invocation.ts';
+import { limitHit } from '../core/limits.ts';
 import type { Principal } from '../core/principal.ts';
 import { problemOf } from '../core/problem.ts';
 import { addResponseHeaders, statedLength, type ResponsePolicy } from './headers.ts';
@@ -125,6 +126,8 @@ export class HttpCall implements Call, ResponseSink {
     if (this.#response.headersSent) return this.#abandon(fault);
     const { status, headers, body } = problemOf(fault);
     const list = this.#ownHeaders();
+    const limit = limitHit(fault, this.version.limits);
+    if (limit !== null) list.push('cordon-limit', limit);
     for (const [name, value] of Object.entries(headers)) list.push(name, value);
     list.push('content-length', String(Buffer.byteLength(body)));
     // A body that nobody reads any more must not be taken for the next request.

@@ -38,14 +38,67 @@ export const LOWERED_AWAIT: Readonly<Record<string, false>> = {
 /** Resolves to the bundle's path. Rejects with esbuild's own error, which is a bug of ours. */
 export async function bundleGuest(entry: URL | string, cacheDir: string, options: BundleOptions): Promise<string> {
   const code = await withEsbuild((esbuild) => bundle(esbuild, entry, options));
+  return keep(code, cacheDir, options.name, options.platform === 'node' ? 'mjs' : 'js');
+}
+
+/**
+ * Modules that another bundler will take in, by name: each with all that it imports but for the others, which it imports
+ * as `<prefix><name>`. Resolves to the path of a JSON object of name → code. Rejects as {@link bundleGuest} does.
+ */
+export async function bundleLibrary(
+  entries: Readonly<Record<string, URL>>,
+  cacheDir: string,
+  { name, prefix }: { readonly name: string; readonly prefix: string },
+): Promise<string> {
+  const paths = Object.entries(entries).map(([module, url]) => [fileURLToPath(url), module] as const);
+  const names = new Map(paths);
+  const codes = await withEsbuild((esbuild) =>
+    Promise.all(paths.map(([path]) => bundleOne(esbuild, path, siblings(names, prefix)))),
+  );
+  const library = Object.fromEntries(paths.map(([, module], i) => [module, codes[i]!]));
+  return keep(Buffer.from(JSON.stringify(library)), cacheDir, name, 'json');
+}
+
+async function keep(code: Uint8Array, cacheDir: string, name: string, ending: string): Promise<string> {
   const hash = createHash('sha256').update(code).digest('hex').slice(0, 16);
-  const file = join(cacheDir, `${options.name}-${hash}.${options.platform === 'node' ? 'mjs' : 'js'}`);
+  const file = join(cacheDir, `${name}-${hash}.${ending}`);
   if (existsSync(file)) return file;
   await mkdir(cacheDir, { recursive: true, mode: 0o700 });
   const unfinished = `${file}.${randomUUID()}`;
   await writeFile(unfinished, code);
   await rename(unfinished, file);
   return file;
+}
+
+async function bundleOne(esbuild: typeof Esbuild, path: string, plugin: Esbuild.Plugin): Promise<string> {
+  const result = await esbuild.build({
+    entryPoints: [path],
+    bundle: true,
+    write: false,
+    logLevel: 'silent',
+    charset: 'utf8',
+    legalComments: 'none',
+    target: 'esnext',
+    platform: 'neutral',
+    format: 'esm',
+    mainFields: ['module', 'main'],
+    minifyWhitespace: true,
+    plugins: [plugin],
+  });
+  return result.outputFiles![0]!.text;
+}
+
+/** `names`: absolute path → name. */
+function siblings(names: ReadonlyMap<string, string>, prefix: string): Esbuild.Plugin {
+  return {
+    name: 'siblings',
+    setup(build) {
+      build.onResolve({ filter: /^\./ }, ({ path, resolveDir }) => {
+        const name = names.get(join(resolveDir, path));
+        return name === undefined ? undefined : { path: prefix + name, external: true };
+      });
+    },
+  };
 }
 
 async function bundle(esbuild: typeof Esbuild, entry: URL | string, options: BundleOptions): Promise<Uint8Array> {

@@ -20,14 +20,17 @@ import { Fault } from '../core/faults.ts';
 import type { FunctionVersion } from '../core/function.ts';
 import { InvocationIds } from '../core/invocation-ids.ts';
 import { SYSTEM } from '../core/principal.ts';
+import type { QuarantineEvent } from '../core/quarantine.ts';
 import type { Invocations } from '../core/whole-invocation.ts';
 import { createEgress, type Egress } from '../egress/egress.ts';
 import { Origins } from '../gateway/origin.ts';
 import { Routes } from '../gateway/routes.ts';
 import { createAudit, type AuditTrail } from '../observe/audit.ts';
 import { createLogs, type Logs } from '../observe/logs.ts';
+import { createMetrics, type Metrics } from '../observe/metrics.ts';
 import type { Output } from '../observe/output.ts';
 import { redact } from '../observe/redaction.ts';
+import { createUsage, type Usage } from '../observe/usage.ts';
 import { openPostgresStorage } from '../storage/postgres-storage.ts';
 import { openSqliteStorage } from '../storage/sqlite-storage.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -66,6 +69,8 @@ export interface Parts {
   readonly executions: Executions;
   readonly invocations: Invocations;
   readonly egress: Egress;
+  readonly usage: Usage;
+  readonly metrics: Metrics;
   readonly wall: Wall | null;
   readonly tiers: readonly TierStatus[];
   readonly ids: InvocationIds;
@@ -109,12 +114,14 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
     uidRange: { first: config.uidRange.first, count: config.uidRange.last - config.uidRange.first + 1 },
     ...(config.wall === null ? {} : { force: config.wall }),
   });
+  const usage = createUsage();
   const egress = createEgress({
     ...config.egress,
     // Script bodies fetch what the operator has named, and nothing else (CONTRACTS.md).
     defaultAllow: ({ handler }) => config.egress.allow ?? (handler === 'script' ? [] : null),
     ceiling: config.egress.allow,
     refused: (refusal) => audit.record(refusalEntry(refusal)),
+    count: (version, sentBytes, receivedBytes) => usage.addEgress(version, sentBytes, receivedBytes),
   });
   closers.add(() => egress.close());
   const cacheDir = join(config.dataDir, 'cache');
@@ -136,8 +143,14 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
     hostMemoryMb: config.hostMemoryMb,
     tenantConcurrency: (tenant) => tenants.concurrency(tenant) ?? config.tenantConcurrency,
     report: line,
+    meter: usage,
+    quarantined: (event) => audit.record(quarantineEntry(event)),
   });
   closers.add(() => supervisor.close(DRAIN_MS));
+  const metrics = createMetrics({
+    usage: { startedMs: usage.startedMs, all: () => (supervisor.flushUsage(), usage.all()) },
+    state: () => supervisor.state(),
+  });
 
   const ids = new InvocationIds();
   const nextId = (): string => ids.next();
@@ -212,6 +225,8 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
     executions,
     invocations,
     egress,
+    usage,
+    metrics,
     wall,
     tiers,
     ids,
@@ -255,6 +270,17 @@ function refusalEntry({ tenant, functionName, invocation, host, address, rule, v
     target: functionName,
     outcome: 'refused',
     details: { invocation, version, host, address, rule },
+  } as const;
+}
+
+function quarantineEntry({ version, state, cause, refusedMs }: QuarantineEvent) {
+  return {
+    actor: 'system',
+    action: 'function.quarantine',
+    tenant: version.tenant,
+    target: version.name,
+    outcome: 'refused',
+    details: { version: version.number, state, cause, refusedMs },
   } as const;
 }
 

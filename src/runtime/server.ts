@@ -14,6 +14,7 @@ import { createRateLimits } from '../gateway/rate-limits.ts';
 import { readTls, watchTls } from '../gateway/tls.ts';
 import { createOutput, type Output } from '../observe/output.ts';
 import { redact } from '../observe/redaction.ts';
+import { sumOf } from '../observe/usage.ts';
 import { isFresh } from './following.ts';
 import { startParts, type Parts } from './parts.ts';
 import type { TierStatus } from './tiers.ts';
@@ -94,7 +95,7 @@ async function serve(parts: Parts): Promise<RunningServer> {
 type Authenticate = ReturnType<typeof createAuthenticator>;
 
 function controlDeps(parts: Parts, authenticate: Authenticate, rateLimits: RateLimits) {
-  const { config, storage, releases, variables, tenants, tokens, logs, audit, routes } = parts;
+  const { config, storage, releases, variables, tenants, tokens, logs, audit, routes, supervisor } = parts;
   return {
     ...parts,
     authenticate,
@@ -105,6 +106,8 @@ function controlDeps(parts: Parts, authenticate: Authenticate, rateLimits: RateL
     invocationResults: storage.results,
     tenants: storage.tenants,
     auditLog: audit,
+    quarantine: { of: (tenant: string, name: string) => supervisor.quarantineOf(tenant, name) },
+    usage: usageOf(parts),
     rateLimits,
     invokeRate: config.invokeRate,
     runtimes: DEFAULT_RUNTIMES,
@@ -122,6 +125,7 @@ function controlDeps(parts: Parts, authenticate: Authenticate, rateLimits: RateL
       },
       async erased(name: string) {
         variables.forget(name);
+        parts.usage.forget(name);
         await Promise.all([tenants.load(), tokens.reload()]);
       },
     },
@@ -135,7 +139,8 @@ function createGatewayOf(
   tls: ReturnType<typeof readTls> | null,
   control: RequestListener | null,
 ): Server {
-  const { config, output, logs, routes, releases, supervisor, ids, tokens, admin, canaries, origins, report } = parts;
+  const { config, output, logs, routes, releases, supervisor, ids, tokens, admin, canaries, usage, origins, report } =
+    parts;
   const onRequest = requestLog(output, config.accessLog);
   const { functionRate, clientRate } = config;
   return createGateway({
@@ -159,7 +164,11 @@ function createGatewayOf(
         functionRate === null && clientRate === null
           ? null
           : { limits, perFunction: functionRate, perAddress: clientRate },
-      onOutcome: (version, fault, status) => canaries.observe(version, fault, status),
+      onOutcome(version, fault, status) {
+        canaries.observe(version, fault, status);
+        // All others are the supervisor's, and counted there.
+        if (fault?.code === 'BODY_TOO_LARGE') usage.addFault(version, fault.code);
+      },
     },
     execute: {
       executions: parts.executions,
@@ -176,6 +185,18 @@ function createGatewayOf(
     tls,
     isReady: () => isFresh(parts.storage.changes),
   });
+}
+
+/** Up to now: what runs is told of once a second otherwise. */
+function usageOf({ usage, supervisor }: Parts) {
+  return {
+    startedMs: usage.startedMs,
+    read(tenant: string) {
+      supervisor.flushUsage();
+      const functions = usage.of(tenant);
+      return { total: sumOf(functions), functions };
+    },
+  };
 }
 
 /** One line for each HTTP request. */

@@ -3,56 +3,92 @@
 import { toFault, type Fault } from '../core/faults.ts';
 import type { FunctionVersion } from '../core/function.ts';
 import type { Call, LogEntry, ResponseSink } from '../core/invocation.ts';
-import type { Executor, TierName } from '../core/tier.ts';
+import type { QuarantineCause } from '../core/quarantine.ts';
+import type { Executor, ExecutorEvents, TierName } from '../core/tier.ts';
+import type { Meter } from '../core/usage.ts';
+import type { Admission } from './admission.ts';
+import { CpuShares } from './cpu-shares.ts';
 import type { ExecutorPool } from './executor-pool.ts';
+import type { MemoryBudget } from './memory-budget.ts';
+import type { Quarantine } from './quarantine.ts';
 import { Replicas } from './replicas.ts';
-import type { Suspects } from './suspects.ts';
-import type { SupervisorOptions } from './supervisor.ts';
+import type { SupervisorOptions } from './supervisor-options.ts';
 import type { TenantLoad } from './tenant-loads.ts';
 
 /** What a sandbox with a small function takes, with some air: it decides how many one executor may hold. */
 const MB_A_SANDBOX = 4;
+const MAX_SUSPECTS = 64;
 
 export interface CordonOwner {
   readonly options: SupervisorOptions;
-  readonly suspects: Suspects;
+  readonly quarantine: Quarantine;
+  readonly admission: Admission;
+  readonly budget: MemoryBudget;
+  readonly meter: Meter;
   readonly cores: number;
   poolOf(tier: TierName): ExecutorPool;
-  dropCordon(cordon: Cordon): void;
+  /** It takes no calls any more. While it is `draining`, it is still to be watched. */
+  dropCordon(cordon: Cordon, isDraining: boolean): void;
   /** Finds another place for a call that nothing has begun, or fails it. It counts in its tenant's load already. */
   rerun(version: FunctionVersion, call: Call, sink: ResponseSink, load: TenantLoad): void;
+}
+
+export interface CordonIdentity {
+  readonly key: string;
+  readonly tenant: string;
+  readonly tier: TierName;
+  /** It is for one version in quarantine: whatever happens in it is that version's doing. */
+  readonly isAlone: boolean;
+}
+
+/** Whose doing the end of an executor is, as far as can be told. */
+export interface Blame {
+  readonly versions: readonly FunctionVersion[];
+  readonly cause: QuarantineCause;
 }
 
 export class Cordon {
   readonly key: string;
   readonly tenant: string;
   readonly tier: TierName;
+  readonly isAlone: boolean;
   readonly owner: CordonOwner;
+  readonly cpu: CpuShares = new CpuShares();
   /** By the version itself: executions of the same code have the same key, and limits and environments of their own. */
   readonly #versions = new Map<FunctionVersion, Replicas>();
   #executor: Executor | null = null;
   #acquiring = false;
   #ended = false;
+  /** Why its executor is not used any more, while what runs in it may end. */
+  #recycling: string | null = null;
+  /** Sandboxes that were closed in its executor. */
+  #retirements = 0;
   #drained: (() => void)[] = [];
   /** Who waits for room to open a sandbox, longest first. */
   readonly #starved = new Set<Replicas>();
   #feeding = false;
   /** Versions whose sandbox was lost with calls in it. */
-  readonly #suspects = new Set<string>();
+  readonly #suspects = new Set<FunctionVersion>();
   #usedMs: number = performance.now();
   /** Its memory before any function was in it; what it may use is counted from there. */
   #baseBytes = 0;
 
-  constructor(key: string, tenant: string, tier: TierName, owner: CordonOwner) {
+  constructor({ key, tenant, tier, isAlone }: CordonIdentity, owner: CordonOwner) {
     this.key = key;
     this.tenant = tenant;
     this.tier = tier;
+    this.isAlone = isAlone;
     this.owner = owner;
   }
 
-  /** It has no executor any more and takes no calls: a new cordon takes its place. */
+  /** It has no executor any more. */
   get ended(): boolean {
     return this.#ended;
+  }
+
+  /** It takes no calls any more: a new cordon takes its place. */
+  get closed(): boolean {
+    return this.#ended || this.#recycling !== null;
   }
 
   get executor(): Executor | null {
@@ -80,11 +116,20 @@ export class Cordon {
     return this.#usedMs;
   }
 
-  /** The memory at which the executor is killed: its base, and the budget or the largest function and a little more. */
-  get memoryBoundBytes(): number {
+  get baseBytes(): number {
+    return this.#baseBytes;
+  }
+
+  /** What its functions may use together: the operator's measure, or the largest function and a little more. */
+  get memoryMb(): number {
     let largestMb = 0;
     for (const replicas of this.#versions.values()) largestMb = Math.max(largestMb, replicas.version.limits.memoryMb);
-    return this.#baseBytes + Math.max(this.owner.options.executorMemoryMb, largestMb + 64) * 1024 * 1024;
+    return Math.max(this.owner.options.executorMemoryMb, largestMb + 64);
+  }
+
+  /** The memory at which the executor is killed. */
+  get memoryBoundBytes(): number {
+    return this.#baseBytes + this.memoryMb * 1024 * 1024;
   }
 
   /** Whether one more sandbox may be opened; the one that was idle longest makes place for it. */
@@ -105,6 +150,14 @@ export class Cordon {
     this.#starved.add(replicas);
   }
 
+  /** A sandbox is gone; what an executor keeps of each is not known, so that it is replaced after many. */
+  sandboxClosed(): void {
+    this.#retirements++;
+    if (this.#retirements >= this.owner.options.recycleAfter)
+      this.recycle(`it has closed ${this.#retirements} sandboxes`);
+    this.roomMade();
+  }
+
   /** A sandbox was closed or has become idle: who waits for room may have its place, once this turn is over. */
   roomMade(): void {
     if (this.#starved.size === 0 || this.#feeding) return;
@@ -116,13 +169,14 @@ export class Cordon {
   }
 
   run(version: FunctionVersion, call: Call, sink: ResponseSink, load: TenantLoad): void {
-    this.#usedMs = performance.now();
+    const nowMs = performance.now();
+    this.#usedMs = nowMs;
     let replicas = this.#versions.get(version);
     if (replicas === undefined) {
       replicas = new Replicas(version, this);
       this.#versions.set(version, replicas);
     }
-    replicas.run(call, sink, load);
+    replicas.run(call, sink, load, nowMs);
     if (this.#executor === null && !this.#acquiring && !this.#ended) this.#acquire();
   }
 
@@ -132,42 +186,79 @@ export class Cordon {
 
   /** A version has nothing left here. */
   forget(replicas: Replicas): void {
+    this.cpu.charge(this, performance.now());
+    this.flush(replicas);
     if (this.#versions.get(replicas.version) === replicas) this.#versions.delete(replicas.version);
     this.#starved.delete(replicas);
   }
 
+  /** Tells the meter what a version's runs took. */
+  flush({ meter, version }: Replicas): void {
+    const counts = meter.take();
+    if (counts !== null) this.owner.meter.add(version, counts);
+  }
+
   /** Should the executor end now without a word, this version is one that may have ended it. */
-  suspect(key: string): void {
-    this.#suspects.add(key);
+  suspect(version: FunctionVersion): void {
+    this.#suspects.add(version);
+    const [first] = this.#suspects;
+    if (this.#suspects.size > MAX_SUSPECTS && first !== undefined) this.#suspects.delete(first);
+  }
+
+  /** A version misbehaved, and its executor lives on: it goes elsewhere, or nowhere, while what runs of it here may end. */
+  moveOut(replicas: Replicas, cause: QuarantineCause): void {
+    this.owner.quarantine.strike(replicas.version, cause, this.isAlone);
+    replicas.moveWaiting();
+    if (!this.isAlone) replicas.retire();
   }
 
   /** Resolves when nothing runs or waits here. */
   drained(): Promise<void> {
     return new Promise((resolve) => {
       this.#drained.push(resolve);
-      this.settled();
+      this.#rest();
     });
   }
 
-  settled(): void {
-    this.#usedMs = performance.now();
-    if (this.#drained.length === 0 || this.inFlight + this.waiting > 0) return;
-    for (const resolve of this.#drained.splice(0)) resolve();
+  settled(nowMs: number): void {
+    this.#usedMs = nowMs;
+    if (this.#drained.length > 0 || this.#recycling !== null) this.#rest();
   }
 
-  /** Kills the executor. The versions that were running in it are suspects, where the reason is theirs. */
-  async end(reason: string, suspects: readonly string[] = [], cause?: Fault): Promise<void> {
-    for (const key of suspects) this.owner.suspects.add(key);
+  /** Gives the executor up: what came may still run in it, what comes goes to the next one. */
+  recycle(reason: string): void {
+    if (this.closed) return;
+    this.#recycling = reason;
+    this.owner.dropCordon(this, true);
+    this.#rest();
+  }
+
+  /** Kills the executor. The versions that are to blame, if any are, go to quarantine. */
+  async end(reason: string, blame: Blame | null = null, fault?: Fault): Promise<void> {
     const executor = this.#executor;
+    this.cpu.charge(this, performance.now());
+    this.#blame(blame);
     this.#close((replicas) => replicas.moveWaiting());
-    if (executor !== null) await executor.kill(reason, cause);
+    if (executor !== null) await executor.kill(reason, fault);
   }
 
   /** What runs now, for whoever looks for a culprit. */
-  running(): string[] {
-    return [...this.#versions.values()]
-      .filter((replicas) => replicas.inFlight > 0)
-      .map((replicas) => replicas.version.key);
+  running(): FunctionVersion[] {
+    return [...this.#versions.values()].filter(({ inFlight }) => inFlight > 0).map(({ version }) => version);
+  }
+
+  #blame(blame: Blame | null): void {
+    // Executions of one code have a version each: all of them are one misdeed.
+    const versions = new Map(blame?.versions.map((version) => [version.key, version]));
+    for (const version of versions.values())
+      this.owner.quarantine.strike(version, (blame as Blame).cause, this.isAlone);
+  }
+
+  /** Nothing runs or waits here now, perhaps. */
+  #rest(): void {
+    if (this.inFlight + this.waiting > 0) return;
+    for (const resolve of this.#drained.splice(0)) resolve();
+    if (this.#recycling !== null && !this.#ended) void this.end(this.#recycling);
   }
 
   #feedStarved(): void {
@@ -199,28 +290,34 @@ export class Cordon {
     this.#acquiring = false;
     this.#executor = executor;
     this.#baseBytes = executor.usage()?.rssBytes ?? 0;
-    executor.listen({
-      onExit: (reason) => this.#onExit(reason),
-      onBroken: (reason, culprit) => {
-        this.owner.options.report(`executor ${executor.id} of ${this.key}: ${reason}`);
-        void this.end(reason, culprit === null ? this.running() : [culprit]);
-      },
-      onOverrun: (version) => {
-        this.owner.options.report(
-          `executor ${executor.id} of ${this.key}: ${version.key} did not end when its time was over`,
-        );
-        void this.end('a function did not end when its time was over', [version.key]);
-      },
-      onLog: (version, invocation, entry: LogEntry) => this.owner.options.logs.write(version, invocation, entry),
-    });
+    this.owner.budget.bound(this.#baseBytes);
+    this.cpu.start(executor.cpuMs() ?? 0);
+    executor.listen(this.#eventsOf(executor));
     if (this.#ended) return;
     for (const replicas of this.#versions.values()) replicas.pump();
+  }
+
+  #eventsOf({ id }: Executor): ExecutorEvents {
+    const { report, logs } = this.owner.options;
+    return {
+      onExit: (reason) => this.#onExit(reason),
+      onBroken: (reason, culprit) => {
+        report(`executor ${id} of ${this.key}: ${reason}`);
+        const named = [...this.#versions.keys()].filter(({ key }) => key === culprit);
+        void this.end(reason, { versions: named.length > 0 ? named : this.running(), cause: 'broken' });
+      },
+      onOverrun: (version) => {
+        report(`executor ${id} of ${this.key}: ${version.key} did not end when its time was over`);
+        void this.end('a function did not end when its time was over', { versions: [version], cause: 'overrun' });
+      },
+      onLog: (version, invocation, entry: LogEntry) => logs.write(version, invocation, entry),
+    };
   }
 
   #onExit(reason: string): void {
     if (this.#ended) return;
     this.owner.options.report(`executor of ${this.key}: ${reason}`);
-    for (const key of [...this.running(), ...this.#suspects]) this.owner.suspects.add(key);
+    this.#blame({ versions: [...this.running(), ...this.#suspects], cause: 'crash' });
     this.#close((replicas) => replicas.moveWaiting());
   }
 
@@ -228,8 +325,11 @@ export class Cordon {
   #close(forWaiting: (replicas: Replicas) => void): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.owner.dropCordon(this);
-    for (const replicas of [...this.#versions.values()]) forWaiting(replicas);
+    this.owner.dropCordon(this, false);
+    for (const replicas of [...this.#versions.values()]) {
+      forWaiting(replicas);
+      this.flush(replicas);
+    }
     for (const resolve of this.#drained.splice(0)) resolve();
   }
 }

@@ -35,6 +35,11 @@ export class ExecutorPool {
     this.#report = report;
   }
 
+  /** Executors that could be taken at once. */
+  get ready(): number {
+    return this.#ready.length;
+  }
+
   /** Resolves when the pool is full, or when an executor could not be started. */
   fill(): Promise<void> {
     return new Promise((resolve) => {
@@ -137,7 +142,10 @@ export class ExecutorPool {
     }
     const takes = (this.#takes.get(tenant) ?? 0) + 1;
     if (this.#takesInSecond >= TAKES_A_SECOND || takes > TAKES_A_SECOND_EACH) {
-      throw new Fault('OVERLOADED', 'Too many executors were started in this second', { retryAfterSeconds: 1 });
+      throw new Fault('OVERLOADED', 'Too many executors were started in this second', {
+        retryAfterSeconds: 1,
+        limit: `executors-a-second=${TAKES_A_SECOND_EACH}`,
+      });
     }
     this.#takesInSecond++;
     this.#takes.set(tenant, takes);

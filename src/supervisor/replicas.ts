@@ -2,16 +2,22 @@
 
 import { Fault } from '../core/faults.ts';
 import type { FunctionVersion } from '../core/function.ts';
-import type { Call, Exchange, ResponseSink } from '../core/invocation.ts';
-import type { Executor, Sandbox } from '../core/tier.ts';
+import type { Call, ResponseSink } from '../core/invocation.ts';
+import type { QuarantineCause } from '../core/quarantine.ts';
+import type { Executor } from '../core/tier.ts';
+import { exchangeOf } from './admission.ts';
 import type { Cordon } from './cordon.ts';
-import { leave, type TenantLoad } from './tenant-loads.ts';
+import { RunMeter } from './run-meter.ts';
+import { longestIdle, newSlot, type Slot } from './slot.ts';
+import type { TenantLoad } from './tenant-loads.ts';
 
 const MAX_WAITING = 1_000;
 /** A call that waits longer than this has met an overload, not a queue. */
 const MAX_WAIT_MS = 10_000;
 /** Sandboxes of one version that serves one invocation at a time. */
 const MAX_EXCLUSIVE = 32;
+/** Who used this share of its time as CPU time until the time was over did not wait for anything. */
+const SPIN_SHARE = 0.5;
 
 interface WaitingCall {
   readonly call: Call;
@@ -22,14 +28,9 @@ interface WaitingCall {
   queued: boolean;
 }
 
-interface Slot {
-  readonly sandbox: Sandbox;
-  /** It takes no more calls, and is closed when the last one ends. */
-  retired: boolean;
-}
-
 export class Replicas {
   readonly version: FunctionVersion;
+  readonly meter: RunMeter = new RunMeter();
   readonly #cordon: Cordon;
   readonly #maxSlots: number;
   #slots: Slot[] = [];
@@ -37,13 +38,16 @@ export class Replicas {
   /** The tenant's; every call here is one of it. */
   #load: TenantLoad | null = null;
   #retired = false;
-  inFlight = 0;
 
   constructor(version: FunctionVersion, cordon: Cordon) {
     this.version = version;
     this.#cordon = cordon;
     this.#maxSlots = version.limits.concurrency === 1 ? MAX_EXCLUSIVE : cordon.owner.cores;
     this.#retired = version.ephemeral;
+  }
+
+  get inFlight(): number {
+    return this.meter.running;
   }
 
   get waiting(): number {
@@ -54,11 +58,15 @@ export class Replicas {
     return this.#slots.length;
   }
 
-  run(call: Call, sink: ResponseSink, load: TenantLoad): void {
+  get slots(): readonly Slot[] {
+    return this.#slots;
+  }
+
+  run(call: Call, sink: ResponseSink, load: TenantLoad, nowMs: number): void {
     this.#load = load;
     const slot = this.#waiting.length === 0 ? this.#freeSlot() : null;
-    if (slot !== null) return this.#start(slot, call, sink);
-    this.#wait(call, sink, load);
+    if (slot !== null) return this.#start(slot, call, sink, nowMs);
+    this.#wait(call, sink, load, nowMs);
   }
 
   /** Gives waiting calls to free slots. */
@@ -67,7 +75,7 @@ export class Replicas {
       const slot = this.#freeSlot();
       if (slot === null) return;
       const next = this.#dequeue();
-      if (next !== undefined) this.#start(slot, next.call, next.sink);
+      if (next !== undefined) this.#start(slot, next.call, next.sink, performance.now());
     }
   }
 
@@ -102,18 +110,20 @@ export class Replicas {
 
   /** performance.now() since when the longest idle sandbox has been idle; Infinity where none is. */
   get idleSinceMs(): number {
-    return this.#longestIdle()?.sandbox.idleSinceMs ?? Infinity;
+    return longestIdle(this.#slots)?.sandbox.idleSinceMs ?? Infinity;
   }
 
   /** Closes the sandbox that was idle longest. */
   evictOne(): void {
-    const slot = this.#longestIdle();
+    const slot = longestIdle(this.#slots);
     if (slot !== null) this.#close(slot);
   }
 
-  /** Closes the sandboxes that nobody uses now. */
-  evictIdle(): void {
-    for (const slot of this.#slots.filter(({ sandbox }) => sandbox.inFlight === 0)) this.#close(slot);
+  /** Closes the sandboxes that nobody uses now, and has used since then; what has none left is forgotten. */
+  evictIdle(sinceMs: number = Infinity): void {
+    const idle = this.#slots.filter(({ sandbox }) => sandbox.inFlight === 0 && sandbox.idleSinceMs < sinceMs);
+    for (const slot of idle) this.#close(slot);
+    if (this.#slots.length + this.#waiting.length + this.inFlight === 0) this.#cordon.forget(this);
   }
 
   /** No more calls will come: its sandboxes are closed as they become idle. */
@@ -141,47 +151,57 @@ export class Replicas {
     return null;
   }
 
-  #longestIdle(): Slot | null {
-    let longest: Slot | null = null;
-    for (const slot of this.#slots) {
-      if (slot.sandbox.inFlight > 0) continue;
-      if (longest === null || slot.sandbox.idleSinceMs < longest.sandbox.idleSinceMs) longest = slot;
-    }
-    return longest;
-  }
-
   #open(executor: Executor): Slot {
     const sandbox = executor.open(this.version, {
       onSettled: (fault) => this.#settled(slot, fault),
       onNotBegun: (call, sink) => this.#retry(call, sink),
       onGone: (cause) => {
         // It may be the executor that is going, and this one why.
-        if (cause.code === 'SANDBOX_RECYCLED' && sandbox.inFlight > 0) this.#cordon.suspect(this.version.key);
+        if (cause.code === 'SANDBOX_RECYCLED' && sandbox.inFlight > 0) this.#cordon.suspect(this.version);
         this.#remove(slot);
       },
     });
-    const slot: Slot = { sandbox, retired: false };
+    const slot = newSlot(sandbox);
     this.#slots.push(slot);
+    this.meter.countColdStart();
     return slot;
   }
 
-  #start(slot: Slot, call: Call, sink: ResponseSink): void {
-    this.inFlight++;
+  #start(slot: Slot, call: Call, sink: ResponseSink, nowMs: number): void {
+    this.meter.begin(nowMs);
+    if (slot.sandbox.inFlight === 0) {
+      slot.stuckSinceMs = nowMs;
+      slot.stuckCpuMs = 0;
+    }
     if (this.version.ephemeral) slot.retired = true;
     slot.sandbox.invoke(call, sink);
   }
 
   #settled(slot: Slot, fault: Fault | null): void {
-    this.inFlight--;
-    if (this.#load !== null) leave(this.#load);
+    const nowMs = performance.now();
+    this.meter.end(nowMs, fault);
+    if (this.#load !== null) this.#cordon.owner.admission.leave(this.#load);
     // What ran out of time or memory may have left anything behind.
-    if (fault !== null && (fault.code === 'TIMED_OUT' || fault.code === 'OUT_OF_MEMORY')) slot.retired = true;
+    if (fault !== null && (fault.code === 'TIMED_OUT' || fault.code === 'OUT_OF_MEMORY'))
+      this.#wentWrong(slot, fault, nowMs);
+    slot.stuckSinceMs = nowMs;
+    slot.stuckCpuMs = 0;
     if (this.#retired && this.#waiting.length === 0) slot.retired = true;
     if (slot.retired && slot.sandbox.inFlight === 0) this.#close(slot);
     this.pump();
     if (!slot.retired && slot.sandbox.inFlight === 0) this.#cordon.roomMade();
     this.#forgetIfEmpty();
-    this.#cordon.settled();
+    this.#cordon.settled(nowMs);
+    if (this.#cordon.ended) this.#cordon.flush(this);
+  }
+
+  /** Its executor has ended it, cleanly: nobody else has suffered yet. */
+  #wentWrong(slot: Slot, fault: Fault, nowMs: number): void {
+    slot.retired = true;
+    const cause = causeOf(slot, fault, nowMs);
+    if (cause === null || slot.isStruck || this.#cordon.ended) return;
+    slot.isStruck = true;
+    this.#cordon.moveOut(this, cause);
   }
 
   /**
@@ -191,11 +211,11 @@ export class Replicas {
   #retry(call: Call, sink: ResponseSink): void {
     const load = this.#load;
     if (load === null) return;
-    load.calls++;
+    this.#cordon.owner.admission.enterAgain(load);
     setImmediate(() => this.#cordon.owner.rerun(this.version, call, sink, load));
   }
 
-  #wait(call: Call, sink: ResponseSink, load: TenantLoad): void {
+  #wait(call: Call, sink: ResponseSink, load: TenantLoad, sinceMs: number): void {
     if (this.#waiting.length >= MAX_WAITING) {
       return this.#fail(
         sink,
@@ -203,7 +223,7 @@ export class Replicas {
         new Fault('OVERLOADED', 'Too many requests wait for this function', { retryAfterSeconds: 1 }),
       );
     }
-    const waiting: WaitingCall = { call, sink, load, sinceMs: performance.now(), queued: true };
+    const waiting: WaitingCall = { call, sink, load, sinceMs, queued: true };
     this.#waiting.push(waiting);
     sink.attach(exchangeOf(() => this.#leaveQueue(waiting)));
   }
@@ -218,16 +238,17 @@ export class Replicas {
     if (!waiting.queued) return;
     waiting.queued = false;
     this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
-    leave(waiting.load);
+    this.#cordon.owner.admission.leave(waiting.load);
     this.#forgetIfEmpty();
-    this.#cordon.settled();
+    this.#cordon.settled(performance.now());
   }
 
   #fail(sink: ResponseSink, load: TenantLoad, fault: Fault): void {
-    leave(load);
+    this.#cordon.owner.admission.leave(load);
+    this.meter.countFault(fault.code);
     this.#forgetIfEmpty();
     sink.fail(fault);
-    this.#cordon.settled();
+    this.#cordon.settled(performance.now());
   }
 
   #close(slot: Slot): void {
@@ -241,7 +262,7 @@ export class Replicas {
     if (at < 0) return;
     this.#slots.splice(at, 1);
     this.#forgetIfEmpty();
-    this.#cordon.roomMade();
+    this.#cordon.sandboxClosed();
   }
 
   #forgetIfEmpty(): void {
@@ -249,12 +270,8 @@ export class Replicas {
   }
 }
 
-function exchangeOf(leaveQueue: () => void): Exchange {
-  return {
-    running: false,
-    write: () => true,
-    endBody: () => undefined,
-    resume: () => undefined,
-    cancel: leaveQueue,
-  };
+/** What is to be held against the version; null: it may only have waited too long. */
+function causeOf({ stuckSinceMs, stuckCpuMs }: Slot, { code }: Fault, nowMs: number): QuarantineCause | null {
+  if (code === 'OUT_OF_MEMORY') return 'out-of-memory';
+  return stuckCpuMs > (nowMs - stuckSinceMs) * SPIN_SHARE ? 'spin' : null;
 }

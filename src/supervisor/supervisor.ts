@@ -6,55 +6,78 @@
  */
 
 import { availableParallelism } from 'node:os';
-import { Fault } from '../core/faults.ts';
+import { Fault, toFault } from '../core/faults.ts';
 import type { FunctionVersion } from '../core/function.ts';
-import type { Call, LogSink, ResponseSink } from '../core/invocation.ts';
+import type { Call, Invoker, ResponseSink } from '../core/invocation.ts';
 import { isPrivileged } from '../core/principal.ts';
-import type { Tier, TierName } from '../core/tier.ts';
+import type { QuarantinedVersion, QuarantineEvent } from '../core/quarantine.ts';
+import type { TierName } from '../core/tier.ts';
+import type { Meter } from '../core/usage.ts';
+import { Admission } from './admission.ts';
 import { Cordon, type CordonOwner } from './cordon.ts';
 import { ExecutorPool } from './executor-pool.ts';
-import { Suspects } from './suspects.ts';
-import { leave, TenantLoads, type TenantLoad } from './tenant-loads.ts';
+import { MemoryBudget } from './memory-budget.ts';
+import { Quarantine } from './quarantine.ts';
+import { DEFAULT_BOUNDS, type SupervisorOptions, type SupervisorSettings } from './supervisor-options.ts';
+import { TenantLoads, type TenantLoad } from './tenant-loads.ts';
 import { startWatch, type Watch } from './watch.ts';
+
+export type { SupervisorSettings } from './supervisor-options.ts';
 
 /** Attempts of a call that nothing had begun. */
 const MAX_ATTEMPTS = 3;
+const NO_METER: Meter = { add: () => undefined };
 
-export interface SupervisorOptions {
-  readonly tiers: readonly Tier[];
-  /** Why a tier that is not among them is missing, and what would help: sentences for an operator. */
-  whyNot(tier: TierName): string;
-  readonly logs: LogSink;
-  /** Executors kept booted and unbound, for each tier. */
-  readonly poolSize: number;
-  /** What the sandboxes of one executor may use together, beyond its own base. */
-  readonly executorMemoryMb: number;
-  /** What all executors may use together. */
-  readonly hostMemoryMb: number;
-  /** Calls of one tenant, running and waiting. */
-  tenantConcurrency(tenant: string): number;
-  /** What happened to an executor, for the operator. */
-  report(line: string): void;
+/** What there is now, for metrics. */
+export interface SupervisorState {
+  /** Executors that serve a cordon. */
+  readonly executors: number;
+  /** Executors that wait for one. */
+  readonly spareExecutors: number;
+  readonly memoryBytes: number;
+  /** Calls in hand. */
+  readonly admitted: number;
+  /** Calls that wait for a place on the host. */
+  readonly queued: number;
+  /** Versions that run in an executor of their own because they misbehaved. */
+  readonly alone: number;
+  /** Versions that are refused. */
+  readonly refused: number;
 }
 
-export class Supervisor implements CordonOwner {
+export class Supervisor implements CordonOwner, Invoker {
   readonly options: SupervisorOptions;
   readonly cores: number = availableParallelism();
-  readonly suspects: Suspects = new Suspects();
+  readonly quarantine: Quarantine;
+  readonly admission: Admission;
+  readonly budget: MemoryBudget;
+  readonly meter: Meter;
   readonly #pools = new Map<TierName, ExecutorPool>();
   readonly #cordons = new Map<string, Cordon>();
+  /** They take no calls any more, and still run some. */
+  readonly #draining = new Set<Cordon>();
   readonly #tenants: TenantLoads;
   /** The hot path's only look-up: from a version to the cordon that serves it. */
-  readonly #cordonOf = new WeakMap<FunctionVersion, Cordon>();
+  #cordonOf = new WeakMap<FunctionVersion, Cordon>();
   readonly #watch: Watch;
   #lane = 0;
   #closing = false;
 
-  constructor(options: SupervisorOptions) {
+  constructor(settings: SupervisorSettings) {
+    const options = { ...DEFAULT_BOUNDS, ...settings };
     this.options = options;
+    this.meter = options.meter ?? NO_METER;
     for (const tier of options.tiers)
       this.#pools.set(tier.name, new ExecutorPool(tier, options.poolSize, options.report));
     this.#tenants = new TenantLoads((tenant) => options.tenantConcurrency(tenant));
+    this.quarantine = new Quarantine((event) => this.#quarantined(event));
+    this.budget = new MemoryBudget(options.hostMemoryMb, options.report);
+    this.admission = new Admission({
+      hostConcurrency: options.hostConcurrency,
+      queueMs: options.queueMs,
+      start: (version, call, sink, load) => this.#place(version, call, sink, load),
+      refuse: (version, sink, fault) => this.#refuse(version, sink, fault),
+    });
     this.#watch = startWatch(this);
   }
 
@@ -63,30 +86,24 @@ export class Supervisor implements CordonOwner {
     await Promise.all([...this.#pools.values()].map((pool) => pool.fill()));
   }
 
-  get cordons(): IterableIterator<Cordon> {
-    return this.#cordons.values();
+  get cordons(): readonly Cordon[] {
+    return [...this.#cordons.values(), ...this.#draining];
   }
 
   invoke(version: FunctionVersion, call: Call, sink: ResponseSink): void {
     if (this.#closing) return sink.fail(new Fault('SHUTTING_DOWN', 'Cordon is shutting down'));
     const load = this.#tenants.enter(version.tenant);
-    if (load === null) {
-      return sink.fail(
-        new Fault(
-          'THROTTLED',
-          `More than ${this.options.tenantConcurrency(version.tenant)} requests of this tenant are running or waiting`,
-          { retryAfterSeconds: 1 },
-        ),
-      );
-    }
-    this.#cordonFor(version, call).run(version, call, sink, load);
+    if (load === null) return this.#throttle(version, sink);
+    if (this.admission.admits(load)) this.#place(version, call, sink, load);
+    else this.admission.wait(version, call, sink, load);
   }
 
   rerun(version: FunctionVersion, call: Call, sink: ResponseSink, load: TenantLoad): void {
-    if (!this.#closing && call.attempts < MAX_ATTEMPTS)
-      return this.#cordonFor(version, call).run(version, call, sink, load);
-    leave(load);
-    sink.fail(
+    if (!this.#closing && call.attempts < MAX_ATTEMPTS) return this.#place(version, call, sink, load);
+    this.admission.leave(load);
+    this.#refuse(
+      version,
+      sink,
       this.#closing
         ? new Fault('SHUTTING_DOWN', 'Cordon is shutting down')
         : new Fault('SANDBOX_RECYCLED', 'The sandbox was recycled before this request began', { retryAfterSeconds: 1 }),
@@ -95,7 +112,33 @@ export class Supervisor implements CordonOwner {
 
   /** A function was deleted or replaced: what it has in memory is freed once idle. */
   retire(version: FunctionVersion): void {
-    for (const cordon of this.#cordons.values()) cordon.retire(version);
+    for (const cordon of this.cordons) cordon.retire(version);
+  }
+
+  /** The versions of a function that misbehaved, and what became of them. */
+  quarantineOf(tenant: string, name: string): readonly QuarantinedVersion[] {
+    return this.quarantine.of(tenant, name);
+  }
+
+  /** Tells the meter what has been counted so far; the watch does so every second. */
+  flushUsage(): void {
+    const nowMs = performance.now();
+    for (const cordon of this.cordons) {
+      cordon.cpu.charge(cordon, nowMs);
+      for (const replicas of cordon.replicas) cordon.flush(replicas);
+    }
+  }
+
+  state(): SupervisorState {
+    const pools = [...this.#pools.values()];
+    return {
+      executors: this.cordons.filter(({ executor, ended }) => executor !== null && !ended).length,
+      spareExecutors: pools.reduce((sum, { ready }) => sum + ready, 0),
+      memoryBytes: this.budget.usedBytes,
+      admitted: this.admission.admitted,
+      queued: this.admission.queued,
+      ...this.quarantine.counts(),
+    };
   }
 
   poolOf(tier: TierName): ExecutorPool {
@@ -105,39 +148,72 @@ export class Supervisor implements CordonOwner {
     return pool;
   }
 
-  dropCordon(cordon: Cordon): void {
+  dropCordon(cordon: Cordon, isDraining: boolean): void {
     if (this.#cordons.get(cordon.key) === cordon) this.#cordons.delete(cordon.key);
+    if (isDraining) this.#draining.add(cordon);
+    else this.#draining.delete(cordon);
   }
 
   /** Lets what runs finish until the deadline, then ends every executor. */
   async close(graceMs: number): Promise<void> {
     this.#closing = true;
-    const idle = Promise.all([...this.#cordons.values()].map((cordon) => cordon.drained()));
+    this.admission.close(new Fault('SHUTTING_DOWN', 'Cordon is shutting down'));
+    const idle = Promise.all(this.cordons.map((cordon) => cordon.drained()));
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, graceMs);
     await Promise.race([idle, late]);
     clearTimeout(timer);
     this.#watch.stop();
-    await Promise.all([...this.#cordons.values()].map((cordon) => cordon.end('Cordon is shutting down')));
+    await Promise.all(this.cordons.map((cordon) => cordon.end('Cordon is shutting down')));
     await Promise.all([...this.#pools.values()].map((pool) => pool.close()));
   }
 
-  #cordonFor(version: FunctionVersion, call: Call): Cordon {
+  #throttle(version: FunctionVersion, sink: ResponseSink): void {
+    const limit = this.options.tenantConcurrency(version.tenant);
+    this.#refuse(
+      version,
+      sink,
+      new Fault('THROTTLED', `More than ${limit} requests of this tenant are running or waiting`, {
+        retryAfterSeconds: 1,
+        limit: `tenant-concurrency=${limit}`,
+      }),
+    );
+  }
+
+  /** Gives an admitted call to the cordon of its version. */
+  #place(version: FunctionVersion, call: Call, sink: ResponseSink, load: TenantLoad): void {
     const known = this.#cordonOf.get(version);
-    if (known !== undefined && !known.ended && !isPrivileged(call.principal)) return known;
-    const key = this.#keyOf(version, call);
+    if (known !== undefined && !known.closed && !isPrivileged(call.principal))
+      return known.run(version, call, sink, load);
+    let cordon;
+    try {
+      cordon = this.#cordonFor(version, call);
+    } catch (error) {
+      this.admission.leave(load);
+      return this.#refuse(version, sink, toFault(error));
+    }
+    cordon.run(version, call, sink, load);
+  }
+
+  /** Throws QUARANTINED, OVERLOADED. */
+  #cordonFor(version: FunctionVersion, call: Call): Cordon {
+    const refusal = this.quarantine.refusal(version);
+    if (refusal !== null) throw refusal;
+    const isAlone = this.quarantine.holds(version);
+    const key = this.#keyOf(version, call, isAlone);
     let cordon = this.#cordons.get(key);
-    if (cordon === undefined || cordon.ended) {
-      cordon = new Cordon(key, version.tenant, version.tier, this);
+    if (cordon === undefined || cordon.closed) {
+      this.budget.requireRoom(this.#cordons.values());
+      cordon = new Cordon({ key, tenant: version.tenant, tier: version.tier, isAlone }, this);
       this.#cordons.set(key, cordon);
     }
     if (!isPrivileged(call.principal)) this.#cordonOf.set(version, cordon);
     return cordon;
   }
 
-  /** A suspect is alone; privileged callers never share with others; the rest is the version's own choice. */
-  #keyOf(version: FunctionVersion, call: Call): string {
-    const set = this.suspects.has(version)
+  /** Who is in quarantine is alone; privileged callers never share with others; the rest is the version's own choice. */
+  #keyOf(version: FunctionVersion, call: Call, isAlone: boolean): string {
+    const set = isAlone
       ? `alone ${version.tenant} ${version.key}`
       : version.cordon === 'function'
         ? `function ${version.tenant}/${version.name}`
@@ -153,4 +229,27 @@ export class Supervisor implements CordonOwner {
     this.#lane = (this.#lane + 1) % this.cores;
     return ` executions ${this.#lane}`;
   }
+
+  /** Every place that is remembered may be wrong now: each version looks for its own again. */
+  #quarantined(event: QuarantineEvent): void {
+    this.#cordonOf = new WeakMap();
+    const { version, state, cause, refusedMs } = event;
+    const what =
+      state === 'alone' ? 'runs in an executor of its own from now on' : `is refused for ${refusedMs / 1000} s`;
+    this.options.report(`${version.key} of ${version.tenant} ${what}: ${cause}`);
+    this.options.logs.write(version, null, {
+      level: 'error',
+      message: `QUARANTINED: this version ${what}, because it misbehaved: ${cause}`,
+      timeMs: Date.now(),
+    });
+    this.options.quarantined?.(event);
+  }
+
+  /** A call that never began. */
+  #refuse(version: FunctionVersion, sink: ResponseSink, fault: Fault): void {
+    this.meter.add(version, { ...NOTHING, faults: new Map([[fault.code, 1]]) });
+    sink.fail(fault);
+  }
 }
+
+const NOTHING = { invocations: 0, coldStarts: 0, wallMs: 0, cpuMs: 0 } as const;

@@ -1,7 +1,10 @@
 /** How many calls of each tenant are running or waiting. */
 
 export interface TenantLoad {
+  /** Running and waiting. */
   calls: number;
+  /** Of these, those that were admitted. */
+  admitted: number;
   readonly tenant: string;
 }
 
@@ -26,7 +29,7 @@ export class TenantLoads {
 
   #add(tenant: string): TenantLoad {
     if (this.#loads.size >= MAX_IDLE) this.#forgetIdle();
-    const load = { calls: 0, tenant };
+    const load = { calls: 0, admitted: 0, tenant };
     this.#loads.set(tenant, load);
     return load;
   }

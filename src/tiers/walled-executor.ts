@@ -5,6 +5,7 @@ import type { Capabilities } from '../core/capability.ts';
 import { Fault } from '../core/faults.ts';
 import type { FunctionVersion } from '../core/function.ts';
 import type { Executor, ExecutorEvents, ExecutorUsage, Sandbox, SandboxEvents } from '../core/tier.ts';
+import { processCpuMs } from '../lib/process-cpu.ts';
 import type { Wall, WalledCommand, WalledProcess } from '../walls/wall.ts';
 import { HostSession, type SessionEvents } from '../wire/session.ts';
 
@@ -105,6 +106,10 @@ class WalledExecutor implements Executor {
     } catch {
       return null;
     }
+  }
+
+  cpuMs(): number | null {
+    return this.#process.usage()?.cpuMs ?? processCpuMs(this.pid);
   }
 
   async kill(reason: string, cause?: Fault): Promise<void> {

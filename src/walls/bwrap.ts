@@ -3,7 +3,7 @@
 import type { Readable } from 'node:stream';
 import { Entries } from './entry.ts';
 import { onlyNodeStarts } from './landlock-rules.ts';
-import { guestTools, intoGuest, launch, withoutCoreDumps } from './launch.ts';
+import { guestTools, intoGuest, launch } from './launch.ts';
 import { DEVICES, GUEST_ROOT, minimalRoot, systemBinds, sharedFolders } from './minimal-root.ts';
 import type { MinimalRoot } from './minimal-root.ts';
 import { onlyChild } from './process-tree.ts';
@@ -16,7 +16,8 @@ import type { Wall, WallParts } from './wall.ts';
 export async function createBwrapWall({ nodePath, uids, cgroups, workDir }: WallParts): Promise<Wall> {
   const entries = new Entries({ ...(workDir === undefined ? {} : { workDir }), alone: false });
   const bwrap = requireTool('bwrap');
-  const system = await systemBinds(nodePath, guestTools(uids));
+  const tools = guestTools(uids);
+  const system = await systemBinds(nodePath, tools);
   const privileges = uids === null ? AS_USER : AS_ROOT;
   const links = sharedFolders(system).flatMap((name) => ['--symlink', `${GUEST_ROOT.slice(1)}/${name}`, `/${name}`]);
   return {
@@ -24,7 +25,7 @@ export async function createBwrapWall({ nodePath, uids, cgroups, workDir }: Wall
     guarantees: LEVEL_GUARANTEES.namespaces,
     limits: cgroups?.limits ?? [],
     async start(command) {
-      const entry = entries.of(command, onlyNodeStarts(command, system));
+      const entry = entries.of(command, onlyNodeStarts(command, system, tools));
       const root = rootOptions(minimalRoot(command, entry, system));
       const options = [...NAMESPACES, ...privileges, ...root, ...links, '--remount-ro', '/'];
       return launch({

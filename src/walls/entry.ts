@@ -20,12 +20,12 @@ import type { ProfileName } from './seccomp/profiles.ts';
 import { WallUnavailable } from './tools.ts';
 import type { WalledCommand } from './wall.ts';
 
-/** How a command enters. */
+/** How a command enters: scripts on the host, readable by every user. At least one of them is there. */
 export interface Entry {
-  /** The script on the host, readable by every user. */
-  readonly file: string;
-  /** `require`: node loads it first. `start`: it takes the whole command as its arguments. */
-  readonly by: 'require' | 'start';
+  /** Runs in a node before the guest's, and starts it. */
+  readonly start: string | null;
+  /** The guest's node loads it before anything else. */
+  readonly load: string | null;
 }
 
 export interface EntriesOptions {
@@ -35,12 +35,13 @@ export interface EntriesOptions {
   readonly alone: boolean;
 }
 
-/** The command that runs `node` with these arguments by way of an entry, whose script is found at that path. */
-export function entryCommand(node: string, script: string, entry: Entry, args: readonly string[]): readonly string[] {
-  return entry.by === 'require' ? [node, '--require', script, ...args] : [node, script, node, ...args];
-}
-
 export const NO_FFI = '--no-experimental-ffi';
+
+/** The command that runs `node` with these arguments by way of an entry, whose scripts are found at the paths given. */
+export function entryCommand(node: string, { start, load }: Entry, args: readonly string[]): readonly string[] {
+  const guest = [node, ...(load === null ? [] : ['--require', load]), ...args];
+  return start === null ? guest : [node, start, ...guest];
+}
 
 /** Throws {@link WallUnavailable} for a machine whose calls are not in the table. */
 export class Entries {
@@ -54,34 +55,49 @@ export class Entries {
     this.#architecture = architectureOf(process.arch);
   }
 
-  /** The same for every command of the same kind. `landlock` is decided by the wall; `start` is needed for it. */
-  of(command: WalledCommand, landlock: LandlockOrder | null): Entry {
-    const by = landlock !== null || command.nodeFlags.includes(NO_FFI) ? 'start' : 'require';
-    const seals = command.sealsItself === true;
-    if (seals && by === 'start') throw new Error('A process without FFI can’t seal itself');
+  /**
+   * The same for every command of a kind. Landlock holds for the thread that asks for it and for what it starts, so
+   * with an order for it there is always a node before the guest's.
+   */
+  of(command: WalledCommand, landlock: LandlockOrder | null = null): Entry {
     const profile = command.profile ?? 'program';
-    const name = JSON.stringify([profile, by, seals, landlock]);
-    const known = this.#known.get(name);
-    if (known !== undefined && existsSync(known.file)) return known;
-    const entry: Entry = { by, file: this.#write(this.#order(profile, by, seals, landlock)) };
-    // A landlock order may hold paths of one command alone.
+    const seals = command.sealsItself === true;
+    const mayLoad = !command.nodeFlags.includes(NO_FFI);
+    if (seals && !mayLoad) throw new Error(`A process with ${NO_FFI} can't seal itself`);
+    const starts = landlock !== null || !mayLoad;
+    // A program may start others anyway: what was loaded before it is all that it needs.
+    const loads = mayLoad && (!starts || profile !== 'program');
+    const name = JSON.stringify([profile, seals, starts, loads]);
+    const known = landlock === null ? this.#known.get(name) : undefined;
+    if (known !== undefined && [known.start, known.load].every((file) => file === null || existsSync(file)))
+      return known;
+    const entry: Entry = {
+      start: starts ? this.#write(this.#order(profile, { then: 'start', seals: false, landlock })) : null,
+      load: loads ? this.#write(this.#order(profile, { then: 'stay', seals, landlock: null })) : null,
+    };
     if (landlock === null) this.#known.set(name, entry);
     return entry;
   }
 
-  #order(profile: ProfileName, by: Entry['by'], seals: boolean, landlock: LandlockOrder | null): EntryOrder {
+  #order(
+    profile: ProfileName,
+    { then, seals, landlock }: Pick<EntryOrder, 'then' | 'landlock'> & { readonly seals: boolean },
+  ): EntryOrder {
     const { alone } = this.#options;
-    const filter = (name: ProfileName, startsNode: boolean): string =>
-      assemble(profileNamed(name, this.#architecture, { alone, startsNode }), this.#architecture).toString('base64');
+    const filter = (name: ProfileName): string =>
+      assemble(
+        profileNamed(name, this.#architecture, { alone, startsNode: then === 'start' }),
+        this.#architecture,
+      ).toString('base64');
     return {
       calls: Object.fromEntries(
         ENTRY_CALLS.map((call) => [call, callNumber(call, this.#architecture) ?? -1]),
       ) as Record<EntryCall, number>,
-      filter: filter(profile, by === 'start'),
-      seal: seals ? filter('sealed', false) : null,
+      filter: filter(profile),
+      seal: seals ? filter('sealed') : null,
       ownPid: OWN_PID,
       landlock,
-      then: by === 'start' ? 'start' : 'stay',
+      then,
     };
   }
 

@@ -41,17 +41,22 @@ export interface Launch {
   readonly limits: ProcessLimits;
   /** The command that starts it all, given the uid for node. */
   argv(uid: number | null): readonly string[];
-  /** Finds init from the launcher and what it says on {@link NOTICE_DESCRIPTOR}; null when it ended instead. */
-  findInit(launcher: ProcessIdentity, notice: Readable, signal: AbortSignal): Promise<ProcessIdentity | null>;
+  /** When all is gone. */
+  clean?(): Promise<void>;
+  /**
+   * Finds init from the launcher and what it says on {@link NOTICE_DESCRIPTOR}; null when it ended instead. Without it
+   * there is no init: the launcher itself becomes node, and what node starts stays in its group.
+   */
+  findInit?(launcher: ProcessIdentity, notice: Readable, signal: AbortSignal): Promise<ProcessIdentity | null>;
 }
 
 /** Rejects with what the launcher said when it can't start node. */
-export async function launch({ uids, cgroups, limits, argv, findInit }: Launch): Promise<WalledProcess> {
+export async function launch({ uids, cgroups, limits, argv, findInit, clean }: Launch): Promise<WalledProcess> {
   const uid = uids?.acquire() ?? null;
   let cgroup: Cgroup | null = null;
   const release = async (): Promise<void> => {
     if (uid !== null) uids?.release(uid);
-    await cgroup?.remove();
+    await Promise.all([cgroup?.remove(), clean?.()]);
   };
   let child: ChildProcess;
   try {
@@ -66,6 +71,7 @@ export async function launch({ uids, cgroups, limits, argv, findInit }: Launch):
   const members: ProcessIdentity[] = [];
   const gone = ended.then(async (exit) => {
     for (const member of members) killProcess(member);
+    if (findInit === undefined) killGroup(child);
     await Promise.all(members.map(untilGone));
     await release();
     return exit;
@@ -119,7 +125,7 @@ export function intoGuest(command: WalledCommand, entry: Entry, uid: number | nu
  * Each of host, launcher and init has to ask the kernel to die with the one before it, and one that is late with that
  * would be left behind. The host opens the gate when all of them are there; if it is gone, the gate ends instead.
  */
-const WAIT_FOR_HOST = `
+export const WAIT_FOR_HOST: string = `
 read -r _ <&${GATE_DESCRIPTOR} || exit 1
 exec ${NOTICE_DESCRIPTOR}>&- ${GATE_DESCRIPTOR}<&-
 exec "$@"
@@ -130,7 +136,7 @@ exec "$@"
  * its own. Through init the guest could outlive the host and leave its root.
  */
 const AS_NOBODY = ['--user', '--map-user=65534', '--map-group=65534', '--keep-caps', '--'];
-const WITHOUT_PRIVILEGES = ['--ambient-caps=-all', '--inh-caps=-all', '--bounding-set=-all', '--no-new-privs'];
+export const WITHOUT_PRIVILEGES: readonly string[] = ['--ambient-caps=-all', '--inh-caps=-all', '--bounding-set=-all', '--no-new-privs'];
 
 /** What {@link intoGuest} needs to find in the guest's root. */
 export function guestTools(uids: UidAllocator | null): readonly string[] {
@@ -138,7 +144,7 @@ export function guestTools(uids: UidAllocator | null): readonly string[] {
   return uids === null ? [...tools, requireTool('unshare')] : tools;
 }
 
-function environmentOf({ env }: WalledCommand): readonly string[] {
+export function environmentOf({ env }: WalledCommand): readonly string[] {
   return Object.entries(env).map(([name, value]) => {
     if (!/^[A-Za-z_]\w*$/.test(name))
       throw new Error(`${JSON.stringify(name)} is not the name of an environment variable`);
@@ -173,6 +179,7 @@ async function findNode(
   const timer = setTimeout(() => stop.abort(), LAUNCH_DEADLINE_MS);
   void ended.then(() => stop.abort());
   try {
+    if (findInit === undefined) return launcher;
     const init = await findInit(launcher, notice, stop.signal);
     if (init === null) return null;
     members.push(init);
@@ -219,8 +226,16 @@ function walledProcess(
 
 /** With its group, to which init belongs even while it isn't known yet. */
 function killLauncher(child: ChildProcess): void {
-  if (child.pid === undefined || !isRunning(child)) return;
-  process.kill(-child.pid, 'SIGKILL');
+  if (isRunning(child)) killGroup(child);
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 /** Until node has seen its end, nobody else can have its pid. */

@@ -18,7 +18,8 @@ import type { WalledCommand } from './wall.ts';
 /** Where the process's root lies in the root of its mount namespace. */
 export const GUEST_ROOT = '/guest';
 const NODE_INSIDE = '/cordon/node';
-const ENTRY_INSIDE = '/cordon/enter.cjs';
+const START_INSIDE = '/cordon/start.cjs';
+const LOAD_INSIDE = '/cordon/enter.cjs';
 
 export const DEVICES: readonly string[] = ['/dev/null', '/dev/zero', '/dev/full', '/dev/random', '/dev/urandom'];
 
@@ -51,7 +52,7 @@ export function minimalRoot(command: WalledCommand, entry: Entry, system: readon
   const given = command.files.map(({ host, inside = host }) => ({ host, inside }));
   const own = [
     { host: command.script, inside: scriptInside(command.script) },
-    { host: entry.file, inside: ENTRY_INSIDE },
+    ...entryFiles(entry),
     ...given,
   ];
   const binds = [...system, ...own.map((file) => ({ ...file, isFolder: requireShowable(file).isDirectory() }))];
@@ -69,11 +70,19 @@ export function minimalRoot(command: WalledCommand, entry: Entry, system: readon
 
 /** What is started inside to become node: everything before it is done with its privileges before node begins. */
 export function nodeCommand(command: WalledCommand, entry: Entry): readonly string[] {
-  return entryCommand(NODE_INSIDE, ENTRY_INSIDE, entry, [
-    ...command.nodeFlags,
-    scriptInside(command.script),
-    ...command.args,
-  ]);
+  const inside: Entry = {
+    start: entry.start === null ? null : START_INSIDE,
+    load: entry.load === null ? null : LOAD_INSIDE,
+  };
+  return entryCommand(NODE_INSIDE, inside, [...command.nodeFlags, scriptInside(command.script), ...command.args]);
+}
+
+/** Where the scripts of an entry are shown. */
+export function entryFiles({ start, load }: Entry): readonly { readonly host: string; readonly inside: string }[] {
+  return [
+    ...(start === null ? [] : [{ host: start, inside: START_INSIDE }]),
+    ...(load === null ? [] : [{ host: load, inside: LOAD_INSIDE }]),
+  ];
 }
 
 /** Folders of {@link GUEST_ROOT} that the tools outside of it use as well, by links of the same name beside it. */

@@ -5,14 +5,13 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { layOut } from './laid-out.ts';
 import type { Wall, WalledCommand, WalledProcess } from './wall.ts';
-
-const INSIDE = '/cordon/';
 
 export function createNoWall(nodePath: string): Wall {
   return { name: 'none', guarantees: [], limits: [], start: (command) => start(nodePath, command) };
@@ -20,12 +19,10 @@ export function createNoWall(nodePath: string): Wall {
 
 async function start(nodePath: string, command: WalledCommand): Promise<WalledProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'cordon-no-wall-'));
-  const moved = (path: string): string => (path.startsWith(INSIDE) ? join(folder, path.slice(INSIDE.length)) : path);
   const forget = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
-    await layOut(command, folder, moved);
-    const script = join(folder, basename(command.script));
-    const child = spawn(nodePath, [...command.nodeFlags, script, ...command.args.map(moved)], {
+    const { script, args } = await layOut(command, folder);
+    const child = spawn(nodePath, [...command.nodeFlags, script, ...args], {
       env: command.env,
       // The leader of a group, by which all that it starts can be ended.
       detached: true,
@@ -55,19 +52,6 @@ async function start(nodePath: string, command: WalledCommand): Promise<WalledPr
   } catch (error) {
     await forget();
     throw error;
-  }
-}
-
-/** The script is copied, as node looks for modules beside the file that a link leads to. */
-async function layOut(command: WalledCommand, folder: string, moved: (path: string) => string): Promise<void> {
-  await copyFile(command.script, join(folder, basename(command.script)));
-  for (const { host, inside = host } of command.files) {
-    const path = moved(inside);
-    if (path === host) continue;
-    if (!inside.startsWith(INSIDE))
-      throw new Error(`Without a wall a file can be shown as itself or below ${INSIDE}, not as ${inside}`);
-    await mkdir(dirname(path), { recursive: true });
-    await symlink(host, path);
   }
 }
 

@@ -4,12 +4,15 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createBwrapWall } from './bwrap.ts';
+import { openCgroups } from './cgroup/select.ts';
+import { createLandlockWall } from './landlock.ts';
 import { createNoWall } from './none.ts';
 import { WallUnavailable } from './tools.ts';
 import { UidAllocator } from './uids.ts';
 import type { UidRange } from './uids.ts';
 import { createUnshareWall } from './unshare.ts';
-import type { Wall, WalledProcess, WallName, WallProbe } from './wall.ts';
+import { missingGuarantees } from './wall.ts';
+import type { Wall, WalledProcess, WallLevel, WallName, WallParts, WallProbe } from './wall.ts';
 
 const READY_DEADLINE_MS = 10_000;
 
@@ -28,21 +31,27 @@ export interface WallOptions {
   readonly uidRange: UidRange;
   /** The node that runs inside; the host's own by default. */
   readonly nodePath?: string;
+  /** A wall that guarantees less is refused, even where it works; `landlock` by default. */
+  readonly minimumWall?: WallLevel;
+  /** Where entry scripts are kept between starts; a temporary folder by default. */
+  readonly workDir?: string;
 }
 
 export async function selectWall(options: WallOptions): Promise<WallSelection> {
-  const { unsafeNoOsSandbox, force, uidRange, nodePath = process.execPath } = options;
-  const uids = process.getuid?.() === 0 ? new UidAllocator(uidRange) : null;
+  const { unsafeNoOsSandbox, force } = options;
+  const parts = wallParts(options);
   const walls: readonly (readonly [WallName, () => Promise<Wall>])[] = [
-    ['bwrap', () => onLinux(() => createBwrapWall(nodePath, uids))],
-    ['unshare', () => onLinux(() => createUnshareWall(nodePath, uids))],
-    ['none', () => withoutWall(nodePath, unsafeNoOsSandbox)],
+    ['bwrap', () => onLinux(() => createBwrapWall(parts))],
+    ['unshare', () => onLinux(() => createUnshareWall(parts))],
+    ['landlock', () => onLinux(() => createLandlockWall(parts))],
+    ['none', () => withoutWall(parts.nodePath, unsafeNoOsSandbox)],
   ];
   const probes: WallProbe[] = [];
   for (const [name, create] of walls) {
     if (force === undefined ? name === 'none' && !unsafeNoOsSandbox : name !== force) continue;
     try {
       const wall = await create();
+      requireLevel(wall, options);
       await tryWall(wall);
       return { wall, probes: [...probes, { name, works: true }] };
     } catch (error) {
@@ -50,6 +59,25 @@ export async function selectWall(options: WallOptions): Promise<WallSelection> {
     }
   }
   return { wall: null, probes };
+}
+
+function wallParts({ uidRange, nodePath = process.execPath, workDir }: WallOptions): WallParts {
+  return {
+    nodePath,
+    uids: process.getuid?.() === 0 ? new UidAllocator(uidRange) : null,
+    cgroups: openCgroups(),
+    ...(workDir === undefined ? {} : { workDir }),
+  };
+}
+
+/** Throws {@link WallUnavailable} for a wall that holds less than was asked for; `none` was asked for by its own name. */
+function requireLevel(wall: Wall, { minimumWall = 'landlock' }: WallOptions): void {
+  const missing = wall.name === 'none' ? [] : missingGuarantees(wall, minimumWall);
+  if (missing.length === 0) return;
+  throw new WallUnavailable(
+    `The wall ${wall.name} does not guarantee ${missing.join(', ')}, which the level ${minimumWall} asks for`,
+    `Make a better wall possible (see above), or set CORDON_MINIMUM_WALL=landlock`,
+  );
 }
 
 async function onLinux(create: () => Promise<Wall>): Promise<Wall> {

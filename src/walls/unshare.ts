@@ -29,7 +29,8 @@ import type { Wall, WallParts } from './wall.ts';
 export async function createUnshareWall({ nodePath, uids, cgroups, workDir }: WallParts): Promise<Wall> {
   const entries = new Entries({ ...(workDir === undefined ? {} : { workDir }), alone: false });
   const unshare = requireTool('unshare');
-  const system = await systemBinds(nodePath, guestTools(uids));
+  const tools = guestTools(uids);
+  const system = await systemBinds(nodePath, tools);
   const detachOldRoot = await detachCommand();
   for (const tool of ['mount', 'pivot_root'] as const) requireTool(tool);
   return {
@@ -37,7 +38,7 @@ export async function createUnshareWall({ nodePath, uids, cgroups, workDir }: Wa
     guarantees: LEVEL_GUARANTEES.namespaces,
     limits: cgroups?.limits ?? [],
     async start(command) {
-      const entry = entries.of(command, onlyNodeStarts(command, system));
+      const entry = entries.of(command, onlyNodeStarts(command, system, tools));
       const script = initScript(minimalRoot(command, entry, system), sharedFolders(system), detachOldRoot);
       const init = [unshare, ...NAMESPACES, requireTool('sh'), '-c', script, 'init'];
       const first = uids === null ? [unshare, ...AS_ROOT_OF_NOTHING] : [];

@@ -1,6 +1,7 @@
 /**
- * What the host and a builder child say to each other: one CALL that brings the sources, one REPLY that brings the outcome.
- * Each is a meta followed by raw bytes, as every frame with a meta is.
+ * What the host and a builder child say to each other: one CALL that brings the sources, one REPLY that brings the outcome,
+ * and between them an ASK for each module that an import names by address, answered by ANSWER_HEAD and the module's bytes
+ * or by ANSWER_FAIL. Each is a meta followed by raw bytes, as every frame with a meta is.
  */
 
 /** The frame's body is the contents of `files`, in their order. */
@@ -11,7 +12,29 @@ export interface BuildRequest {
   readonly maxBundleBytes: number;
   /** A larger cache or source map is left out. */
   readonly maxAttachmentBytes: number;
+  /** Whether the host fetches what an ASK names. */
+  readonly fetches: boolean;
   readonly files: readonly (readonly [path: string, bytes: number])[];
+}
+
+/** The meta of an ASK, whose kind is `module`. */
+export interface ModuleAsk {
+  readonly url: string;
+}
+
+/** The meta of its answer. */
+export interface ModuleHead {
+  /** After redirects. */
+  readonly url: string;
+  readonly contentType: string;
+}
+
+/** Where the files of a project keep a module that was fetched for it: one JSON line, a {@link KeptHead}, then its bytes. */
+export const KEPT_MODULES = '.cordon/modules/';
+
+export interface KeptHead extends ModuleHead {
+  /** As the import names it. */
+  readonly asked: string;
 }
 
 export type BuildReply =

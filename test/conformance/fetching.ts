@@ -95,7 +95,9 @@ export function testFetching(name: string, start: StartTier): void {
 
     test('a refusal is a TypeError that says why', async () => {
       assert.deepEqual(
-        await run(`try { await fetch('http://blocked/'); } catch (e) { return Response.json([e.name, e.message, e.cause]); }`),
+        await run(
+          `try { await fetch('http://blocked/'); } catch (e) { return Response.json([e.name, e.message, e.cause]); }`,
+        ),
         [
           'TypeError',
           'fetch failed: SSRF guard blocked outbound request to blocked',
@@ -105,7 +107,9 @@ export function testFetching(name: string, start: StartTier): void {
     });
 
     test('a function fetches and streams the answer on', async () => {
-      const opened = await open(`export default { fetch: async () => new Response((await fetch('http://bytes/3000000')).body) }`);
+      const opened = await open(
+        `export default { fetch: async () => new Response((await fetch('http://bytes/3000000')).body) }`,
+      );
       const sink = opened.start({});
       assert.equal(await sink.outcome, 'end');
       assert.equal(sink.text.length, 3_000_000);
@@ -126,7 +130,7 @@ export function testFetching(name: string, start: StartTier): void {
         for (const n of ${JSON.stringify(lengths)}) for (const make of [
           () => 'é'.repeat(n / 2), () => new Uint8Array(n).fill(120),
           () => new ReadableStream({ start(c) { if (n > 0) c.enqueue(new Uint8Array(n).fill(120)); c.close(); } }) ]) {
-          const echo = await (await fetch('http://echo/', { method: 'PUT', body: make() })).json();
+          const echo = await (await fetch('http://echo/', { method: 'PUT', duplex: 'half', body: make() })).json();
           seen.push(new TextEncoder().encode(echo.body).length);
         }
         return Response.json(seen);`);
@@ -140,7 +144,7 @@ export function testFetching(name: string, start: StartTier): void {
       const opened = await open(`let pulled = 0; export default { async fetch(request) {
         if (request.url.endsWith('count')) return new Response(String(pulled));
         const body = new ReadableStream({ pull(c) { if (pulled++ === 200) c.close(); else c.enqueue(new Uint8Array(65536)); } });
-        return fetch('http://count/', { method: 'POST', body });
+        return fetch('http://count/', { method: 'POST', duplex: 'half', body });
       } }`);
       capabilities.serve = (asked) => {
         asked.hasRoom = false;
@@ -212,10 +216,13 @@ export function testFetching(name: string, start: StartTier): void {
       const opened = await open(`export default { fetch(request) {
         let n = 0;
         const ask = async (c) => { const { invocation } = await (await fetch('http://echo/')).json(); c.enqueue(invocation + ' '); if (++n === 3) c.close(); };
-        if (request.url.endsWith('up')) return fetch('http://echo/', { method: 'POST', body: new ReadableStream({ pull: ask }) });
+        if (request.url.endsWith('up')) return fetch('http://echo/', { method: 'POST', duplex: 'half', body: new ReadableStream({ pull: ask }) });
         return new Response(new ReadableStream({ pull: ask }));
       } }`);
-      const [down, up] = await Promise.all([opened.call({ id: 'a' }), opened.call({ id: 'b', url: 'http://localhost/up' })]);
+      const [down, up] = await Promise.all([
+        opened.call({ id: 'a' }),
+        opened.call({ id: 'b', url: 'http://localhost/up' }),
+      ]);
       assert.equal(down.body, 'a a a ');
       assert.equal((JSON.parse(up.body) as { body: string }).body, 'b b b ');
     });
@@ -274,7 +281,9 @@ export function testFetching(name: string, start: StartTier): void {
 
     test('a request whose head is too long is refused before it is sent', async () => {
       assert.match(
-        String(await run(`return Response.json(await fetch('http://echo/' + 'x'.repeat(1e6)).catch((e) => e.message));`)),
+        String(
+          await run(`return Response.json(await fetch('http://echo/' + 'x'.repeat(1e6)).catch((e) => e.message));`),
+        ),
         /characters/,
       );
       assert.equal(capabilities.exchanges.length, 0);
@@ -292,9 +301,9 @@ export function testFetching(name: string, start: StartTier): void {
         assert.equal(sink.bytes, bytes);
       };
       await through(20 * MB);
-      const before = executor.usage()?.rssBytes ?? 0;
+      const warmBytes = executor.usage()?.rssBytes ?? 0;
       await through(100 * MB);
-      const grown = (executor.usage()?.rssBytes ?? 0) - before;
+      const grown = (executor.usage()?.rssBytes ?? 0) - warmBytes;
       assert.ok(grown < 24 * MB, `the executor grew by ${(grown / MB).toFixed(1)} MB`);
     });
 

@@ -217,7 +217,11 @@ export function testTier(name: string, start: StartTier): void {
         email: 'a@b.c',
         roles: ['editor'],
       });
-      assert.deepEqual(JSON.parse((await opened.call({ principal: SYSTEM })).body), { id: null, email: null, roles: [] });
+      assert.deepEqual(JSON.parse((await opened.call({ principal: SYSTEM })).body), {
+        id: null,
+        email: null,
+        roles: [],
+      });
     });
 
     test('a load answers 204 and calls nothing, or says why the code does not load', async () => {

@@ -23,8 +23,8 @@ before(async () => {
   });
 });
 after(async () => {
-  await executor.kill('the tests are over');
-  await subject.close();
+  await executor?.kill('the tests are over');
+  await subject?.close();
   assert.deepEqual(broken, [], 'no attack made the executor break the protocol');
 });
 

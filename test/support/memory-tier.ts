@@ -99,6 +99,7 @@ export class MemoryExecutor implements Executor {
   readonly calls: MemoryCall[] = [];
   readonly changed: () => void;
   rssBytes: number = 50 * MB;
+  usedCpuMs = 0;
   /** Heartbeats get no answer. */
   silent = false;
   endReason: string | null = null;
@@ -130,6 +131,10 @@ export class MemoryExecutor implements Executor {
 
   usage(): ExecutorUsage | null {
     return this.alive ? { rssBytes: this.rssBytes } : null;
+  }
+
+  cpuMs(): number | null {
+    return this.alive ? this.usedCpuMs : null;
   }
 
   tick(nowMs: number): number {

@@ -2,10 +2,14 @@
 
 import * as esbuild from 'esbuild';
 import type { BuildRequest } from '../../wire/build-messages.ts';
-import { bundle, type Bundle } from './bundle.ts';
+import { bundle, type Bundle, type Surroundings } from './bundle.ts';
 import { compile } from './compile.ts';
 import { describeErrors, describeSyntaxError, warningLines, type Diagnosis } from './diagnosis.ts';
+import { ImportMapError } from './import-map.ts';
+import type { NodeModules } from './node-modules.ts';
 import { Project } from './project.ts';
+import { RemoteModules, type FetchModule } from './remote-modules.ts';
+import { packedMap } from './source-map.ts';
 
 export type BuildOutcome =
   | {
@@ -13,18 +17,30 @@ export type BuildOutcome =
       readonly format: 'script' | 'module';
       readonly code: Uint8Array;
       readonly cache: Uint8Array | null;
-      readonly sourceMap: Uint8Array | null;
+      /** Gzipped. */
+      readonly map: Uint8Array | null;
       readonly warnings: readonly string[];
     }
   | { readonly kind: 'oversized'; readonly codeBytes: number }
   | ({ readonly kind: 'failed' } & Diagnosis);
 
+export interface BuildTools {
+  readonly node: NodeModules;
+  readonly fetchModule: FetchModule;
+}
+
 /** Never rejects: whatever goes wrong is the source's doing, or is reported as if it were. */
-export async function build(dir: string, request: BuildRequest, contents: Uint8Array): Promise<BuildOutcome> {
+export async function build(
+  dir: string,
+  request: BuildRequest,
+  contents: Uint8Array,
+  { node, fetchModule }: BuildTools,
+): Promise<BuildOutcome> {
   const project = new Project(dir, request, contents);
+  const surroundings: Surroundings = { node, remote: new RemoteModules(project, request.fetches ? fetchModule : null) };
   try {
     project.write();
-    return finish(project, await bundle(project), request);
+    return finish(project, await bundle(project, surroundings), request);
   } catch (error) {
     return { kind: 'failed', ...diagnose(error, project) };
   }
@@ -52,7 +68,7 @@ function finish(project: Project, { format, code, sourceMap, warnings }: Bundle,
     format,
     code,
     cache: fitting(cache),
-    sourceMap: fitting(sourceMap),
+    map: sourceMap === null ? null : fitting(packedMap(sourceMap, project)),
     warnings: warningLines(warnings, project),
   };
 }
@@ -60,6 +76,8 @@ function finish(project: Project, { format, code, sourceMap, warnings }: Bundle,
 function diagnose(error: unknown, project: Project): Diagnosis {
   const errors = (error as Partial<esbuild.BuildFailure>).errors;
   if (errors !== undefined && errors.length > 0) return describeErrors(errors, project);
-  const [reason] = (error as Error).message.split('\n', 1);
+  const { message } = error as Error;
+  if (error instanceof ImportMapError) return { message, issues: [] };
+  const [reason] = message.split('\n', 1);
   return { message: `The bundler could not cope with this source: ${reason}`, issues: [] };
 }

@@ -9,32 +9,57 @@
 
 import * as esbuild from 'esbuild';
 import { LOWERED_AWAIT } from '../../lib/bundles.ts';
+import { HAND_OVER } from '../../lib/hand-over.ts';
 import { confinement } from './confinement.ts';
+import { ImportMap } from './import-map.ts';
+import { imports } from './imports.ts';
+import { NODE_GLOBALS, type NodeModules } from './node-modules.ts';
 import type { Project } from './project.ts';
+import type { RemoteModules } from './remote-modules.ts';
+
+/** What a project may import beside its own files. */
+export interface Surroundings {
+  readonly node: NodeModules;
+  readonly remote: RemoteModules;
+}
+
+export type Warning = Pick<esbuild.Message, 'text' | 'location'>;
 
 export interface Bundle {
   readonly format: 'script' | 'module';
   readonly code: Uint8Array;
   readonly sourceMap: Uint8Array | null;
-  readonly warnings: readonly esbuild.Message[];
+  readonly warnings: readonly Warning[];
 }
 
 const OUTPUT = 'function.js';
-const OPENING = '(()=>{';
-const STRICT_OPENING = '(()=>{"use strict";';
+/** Node's modules find the engine's services by this name. */
+const OPENING = '((__cordon_node)=>{';
+const STRICT_OPENING = '((__cordon_node)=>{"use strict";';
+/** A module takes them from the function that the bootstrap leaves for it on the global object. */
+const MODULE_OPENING = `const __cordon_node=globalThis.${HAND_OVER}?.();`;
 
-/** Rejects with esbuild's BuildFailure. */
-export async function bundle(project: Project): Promise<Bundle> {
+/** Rejects with esbuild's BuildFailure, or an Error that says what is wrong with the import map. */
+export async function bundle(project: Project, surroundings: Surroundings): Promise<Bundle> {
+  const map = ImportMap.of(project);
+  const build = (options: esbuild.BuildOptions): ReturnType<typeof run> =>
+    run(project, { ...options, plugins: pluginsFor(project, map, surroundings) });
   try {
-    return await bundleScript(project);
+    return await bundleScript(build);
   } catch (error) {
     if (!usesTopLevelAwait(error)) throw error;
-    return bundleModule(project);
+    return bundleModule(build);
   }
 }
 
-async function bundleScript(project: Project): Promise<Bundle> {
-  const result = await run(project, {
+function pluginsFor(project: Project, map: ImportMap | null, { node, remote }: Surroundings): esbuild.Plugin[] {
+  return [imports(project, map, remote), node.plugin(), confinement(project)];
+}
+
+type Build = (options: esbuild.BuildOptions) => ReturnType<typeof run>;
+
+async function bundleScript(build: Build): Promise<Bundle> {
+  const result = await build({
     format: 'iife',
     globalName: '__exports',
     banner: { js: OPENING },
@@ -51,14 +76,25 @@ async function bundleScript(project: Project): Promise<Bundle> {
   };
 }
 
-async function bundleModule(project: Project): Promise<Bundle> {
-  const result = await run(project, { format: 'esm' });
+async function bundleModule(build: Build): Promise<Bundle> {
+  const result = await build({ format: 'esm', banner: { js: MODULE_OPENING } });
   return {
     format: 'module',
     code: output(result, '.js')!,
     sourceMap: output(result, '.map'),
-    warnings: result.warnings,
+    warnings: [...result.warnings, ...warningsOfModule(result.metafile)],
   };
+}
+
+/** What is lost where `await` is not lowered. */
+function warningsOfModule({ inputs }: esbuild.Metafile): Warning[] {
+  if (inputs['node:async_hooks'] === undefined) return [];
+  return [
+    {
+      text: 'AsyncLocalStorage loses its store after `await` in code that awaits at its top level; await inside of the handler instead',
+      location: null,
+    },
+  ];
 }
 
 function run(
@@ -84,17 +120,26 @@ function run(
     mainFields: ['module', 'main'],
     resolveExtensions: ['.ts', '.tsx', '.mts', '.cts', '.js', '.jsx', '.mjs', '.cjs', '.json'],
     loader: { '.css': 'text', '.html': 'text', '.md': 'text', '.sql': 'text', '.txt': 'text' },
-    define: { 'process.env.NODE_ENV': '"production"' },
     treeShaking: true,
     keepNames: false,
     legalComments: 'none',
     sourcemap: 'external',
-    sourcesContent: true,
+    sourcesContent: false,
     // Without it esbuild follows any tsconfig.json of the upload, "extends" and "paths" included.
     tsconfigRaw: '{}',
-    plugins: [confinement(project)],
+    ...(project.isScript ? SCRIPT : MODULE),
   });
 }
+
+const DEFINED = { 'process.env.NODE_ENV': '"production"' };
+
+/** A script body knows no global of Node. */
+const SCRIPT: esbuild.BuildOptions = { define: DEFINED };
+
+const MODULE: esbuild.BuildOptions = {
+  define: { ...DEFINED, __dirname: '"/"', __filename: '"/function.js"', global: 'globalThis' },
+  inject: [NODE_GLOBALS],
+};
 
 function output(result: esbuild.BuildResult<{ write: false }>, ending: string): Uint8Array | null {
   return result.outputFiles.find(({ path }) => path.endsWith(ending))?.contents ?? null;

@@ -1,26 +1,22 @@
 /**
- * Confinement: an import may name a file of the project, and nothing else. The wall already shows the child nothing worth
- * reading; this is the second layer, and the one that can say what is wrong with an import.
+ * Confinement: an import may name a file of the project, and nothing else of this machine. The wall already shows the child
+ * nothing worth reading; this is the second layer, and the one that can say what is wrong with an import.
  */
 
 import type * as esbuild from 'esbuild';
-import { isBuiltin } from 'node:module';
+import { isNode } from './node-modules.ts';
 import type { Project } from './project.ts';
 
-/** Node's modules that the isolate tier answers for itself, with their `node:` prefix. */
-const PROVIDED_NODE_MODULES: ReadonlySet<string> = new Set();
-
-/** `https:`, `npm:`, `data:` …, and the address without a scheme that esbuild would leave in the bundle. */
-const ADDRESS = /^(?:[A-Za-z][A-Za-z0-9+.-]*:|\/\/)/;
+/** `data:`, `file:` …: what no other plugin has taken. */
+const ADDRESS = /^[A-Za-z][A-Za-z0-9+.-]*:/;
 
 export function confinement(project: Project): esbuild.Plugin {
   return {
     name: 'confinement',
     setup(build) {
-      build.onResolve({ filter: ADDRESS }, ({ path, kind }) =>
-        PROVIDED_NODE_MODULES.has(path) && kind !== 'entry-point'
-          ? { path, external: true }
-          : { errors: [{ text: refusal(path) }] },
+      build.onResolve({ filter: ADDRESS }, ({ path }) =>
+        // That Node's module is not here may be expected, as in a `try`: esbuild knows when.
+        isNode(path) ? undefined : { errors: [{ text: refusal(path) }] },
       );
       // Before a byte of it is read, so that no message can quote it.
       build.onLoad({ filter: /.*/, namespace: 'file' }, ({ path }) =>
@@ -30,20 +26,15 @@ export function confinement(project: Project): esbuild.Plugin {
   };
 }
 
-function refusal(path: string): string {
-  if (isBuiltin(path) || path.startsWith('node:')) return nodeRefusal(path);
-  return `${JSON.stringify(path)}: imports by ${path.startsWith('//') ? 'address' : path.slice(0, path.indexOf(':') + 1)} are not supported in the isolate tier; install the package and upload it`;
-}
+const refusal = (path: string): string =>
+  `${JSON.stringify(path.slice(0, 120))}: imports by ${path.slice(0, path.indexOf(':') + 1)} are not supported; import a file, a package, or an address by https:`;
 
 /** esbuild's own sentence for an import that leads nowhere, completed with the cure. */
 export function unresolved(path: string): string {
-  if (isBuiltin(path)) return nodeRefusal(path);
-  const cause = /^[./]/.test(path)
-    ? 'there is no such file among the uploaded files'
-    : 'it is not among the uploaded files; install it before `cordon deploy`';
-  return `Could not resolve ${JSON.stringify(path)}: ${cause}`;
-}
-
-function nodeRefusal(path: string): string {
-  return `${JSON.stringify(path)} is a module of Node.js, which the isolate tier does not have`;
+  if (isNode(path))
+    return `${JSON.stringify(path)} is a module of Node.js that the isolate tier does not have; the tiers "worker" and "container" have it`;
+  if (/^[./]/.test(path))
+    return `Could not resolve ${JSON.stringify(path)}: there is no such file among the uploaded files`;
+  const name = /^(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? path;
+  return `Could not resolve ${JSON.stringify(path)}: it is not among the uploaded files; run \`npm install ${name}\` before \`cordon deploy\``;
 }

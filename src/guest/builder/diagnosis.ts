@@ -2,6 +2,7 @@
 
 import { SourceMap } from 'node:module';
 import type * as esbuild from 'esbuild';
+import type { Warning } from './bundle.ts';
 import { unresolved } from './confinement.ts';
 import type { Position, Project } from './project.ts';
 
@@ -31,7 +32,7 @@ export function describeErrors(errors: readonly esbuild.Message[], project: Proj
   return { message: `${first!.sentence}${others}`, issues: described.map(({ issue }) => issue) };
 }
 
-export function warningLines(warnings: readonly esbuild.Message[], project: Project): string[] {
+export function warningLines(warnings: readonly Warning[], project: Project): string[] {
   return warnings.slice(0, MAX_WARNINGS).map((warning) => sentenceOf(warning.text, placeOf(warning.location, project)));
 }
 

@@ -62,6 +62,10 @@ export class Project {
     }
   }
 
+  bytes(path: string): Uint8Array | undefined {
+    return this.#files.get(path);
+  }
+
   /** As it was uploaded, without a byte order mark; undefined where there is no such file. */
   text(path: string): string | undefined {
     const content = this.#files.get(path);

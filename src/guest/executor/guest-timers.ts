@@ -1,6 +1,8 @@
 /** GuestTimers: the timers of one isolate, which has no clock of its own. */
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
+/** The isolate refuses more with an error of its own (web/timers.ts); who has got around that gets no timer. */
+const MAX_TIMERS = 10_000;
 
 export class GuestTimers {
   readonly #timers = new Map<number, NodeJS.Timeout>();
@@ -12,6 +14,7 @@ export class GuestTimers {
 
   start(id: number, delayMs: number): void {
     this.clear(id);
+    if (this.#timers.size >= MAX_TIMERS) return;
     const fire = (): void => {
       this.#timers.delete(id);
       this.#fire(id);

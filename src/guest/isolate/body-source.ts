@@ -87,8 +87,7 @@ export class BodySource {
   #drop(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (let i = this.#next; i < this.#count; i++)
-      this.#flow.consumed(typedArrayByteLength(this.#held[i] as Uint8Array));
+    for (let i = this.#next; i < this.#count; i++) this.#flow.consumed(typedArrayByteLength(this.#held[i]));
     this.#forget();
     this.#flow.cancelled();
   }

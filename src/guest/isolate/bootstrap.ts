@@ -94,8 +94,9 @@ function ask(kind: string, meta: string, body: AskBody, listener: AskListener): 
 }
 
 function port(...args: unknown[]): unknown {
+  // Not `args[0]` yet: where there is none, user code may have made an accessor of that index, and would be asked.
+  if (args.length === 0) return outbox.drain();
   const first = args[0];
-  if (first === undefined) return outbox.drain();
   web.newTurn();
   if (first === 'load') load(args[1] as string, args[2] as string, args[3] as ArrayBuffer, args[4] as ArrayBuffer);
   else if (first === 'start') start(args[1] as 'script', args[2]);

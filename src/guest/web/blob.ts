@@ -27,6 +27,7 @@ import {
   TypeError,
   Uint8Array,
 } from './primordials.ts';
+import { eachOf, iterationOf } from './sequence.ts';
 import { encodeUtf8 } from './utf8.ts';
 
 interface BlobOptions {
@@ -166,10 +167,11 @@ definePlatformKind({
 function piecesOf(parts: unknown): (string | Uint8Array)[] {
   const pieces: (string | Uint8Array)[] = [];
   if (parts === undefined) return pieces;
-  if (!isObject(parts) || typeof (parts as Iterable<unknown>)[Symbol.iterator] !== 'function')
-    throw new TypeError('The parts of a Blob must be given as a list');
-  for (const item of parts as Iterable<unknown>)
-    push(pieces, isBlob(item) ? bytesOfBlob(item) : (bytesOf(item) ?? `${item as string}`));
+  const method = isObject(parts) ? iterationOf(parts) : null;
+  if (method === null) throw new TypeError('The parts of a Blob must be given as a list');
+  eachOf(parts as object, method, (item) =>
+    push(pieces, isBlob(item) ? bytesOfBlob(item) : (bytesOf(item) ?? `${item as string}`)),
+  );
   return pieces;
 }
 

@@ -1,6 +1,6 @@
 /** Errors, copied: their kind among those of the language, message, stack and cause. */
 
-import { getOwnPropertyDescriptor, hasOwn, hide, toText } from './primordials.ts';
+import { getOwnPropertyDescriptor, hasOwn, hide, domString } from './primordials.ts';
 
 const { Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError } = globalThis;
 const KINDS = { __proto__: null, Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
@@ -12,12 +12,12 @@ export function cloneError(
   cloneOf: (value: unknown) => unknown,
 ): object {
   const { name, stack, cause } = error as { name?: unknown; stack?: unknown; cause?: unknown };
-  const known = name === undefined ? 'Error' : toText(name);
+  const known = name === undefined ? 'Error' : domString(name);
   const Kind = known in KINDS ? KINDS[known as 'Error'] : Error;
   const clone = new Kind();
   remember(clone);
   const message = getOwnPropertyDescriptor(error, 'message');
-  if (message !== undefined && hasOwn(message, 'value')) hide(clone, 'message', toText(message.value));
+  if (message !== undefined && hasOwn(message, 'value')) hide(clone, 'message', domString(message.value));
   if (typeof stack === 'string') hide(clone, 'stack', stack);
   if (hasOwn(error, 'cause')) hide(clone, 'cause', cloneOf(cause));
   return clone;

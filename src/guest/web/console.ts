@@ -10,6 +10,7 @@ import { inspect } from './inspect.ts';
 import { defineTag } from './interface.ts';
 import {
   dictionary,
+  domString,
   isObject,
   join,
   keysOf,
@@ -193,7 +194,7 @@ function stackHere(): string {
 }
 
 /** Converted as any text is, so what its `toString` throws is thrown. */
-const labelOf = (label: unknown): string => stringSlice(toText(label), 0, MAX_LABEL_UNITS);
+const labelOf = (label: unknown): string => stringSlice(domString(label), 0, MAX_LABEL_UNITS);
 
 function remember(table: Record<PropertyKey, number>, name: string): boolean {
   if (table[name] !== undefined) return true;

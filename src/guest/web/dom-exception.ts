@@ -7,11 +7,10 @@ import {
   construct,
   defineProperty,
   dictionary,
-  getOwnPropertyDescriptor,
   hide,
   isObject,
   setPrototypeOf,
-  toText,
+  domString,
   TypeError,
 } from './primordials.ts';
 
@@ -95,8 +94,8 @@ function construction(this: unknown, message: unknown = '', options: unknown = '
   const error = construct(Native, [], new.target);
   const named = isObject(options);
   const name = named ? (options as { name?: unknown }).name : options;
-  const text = toText(message);
-  void new State(error, name === undefined ? 'Error' : toText(name), text);
+  const text = domString(message);
+  void new State(error, name === undefined ? 'Error' : domString(name), text);
   if (named && 'cause' in options) hide(error, 'cause', options.cause);
   captureStack(error, construction);
   return error;
@@ -124,7 +123,7 @@ definePlatformKind({
   isA: isDOMException,
   clone(error) {
     const clone = new DOMException(messageOf(error), nameOf(error));
-    const stack: unknown = getOwnPropertyDescriptor(error, 'stack')?.value;
+    const { stack } = error as { stack?: unknown };
     if (typeof stack === 'string') hide(clone, 'stack', stack);
     return clone;
   },

@@ -2,7 +2,7 @@
 
 import { decodeChunk, requireBytes, TextDecoder } from './encoding.ts';
 import { defineInterface } from './interface.ts';
-import { charCodeAt, stringSlice, toText, Uint8Array } from './primordials.ts';
+import { charCodeAt, stringSlice, domString, Uint8Array } from './primordials.ts';
 import { makeTransform } from './streams.ts';
 import { encodeUtf8, isLead } from './utf8.ts';
 
@@ -17,7 +17,7 @@ export class TextEncoderStream {
     this.#transform = makeTransform({
       __proto__: null,
       transform(chunk, controller) {
-        let text = lead + toText(chunk);
+        let text = lead + domString(chunk);
         lead = '';
         if (text !== '' && isLead(charCodeAt(text, text.length - 1))) {
           lead = stringSlice(text, -1);

@@ -1,6 +1,7 @@
 /** The Encoding standard: our own encoder, and the decoders of @exodus/bytes behind the standard's interface. */
 
 import { labelToName, TextDecoder as Decoder } from '@exodus/bytes/encoding-lite.js';
+import { utf8toString, utf8toStringLoose } from '@exodus/bytes/utf8.js';
 import { dictionaryOf } from './event.ts';
 import { defineInterface } from './interface.ts';
 import * as modules from './modules.ts';
@@ -9,10 +10,13 @@ import {
   put,
   RangeError,
   toLowerCase,
-  toText,
+  domString,
   toWellFormed,
   TypeError,
+  typedArrayBuffer,
+  typedArrayByteLength,
   typedArrayName,
+  typedArrayOffset,
   Uint8Array,
 } from './primordials.ts';
 import { encodeUtf8, writeUtf8 } from './utf8.ts';
@@ -28,12 +32,12 @@ export class TextEncoder {
 
   encode(input: unknown = ''): Uint8Array {
     void this.#isEncoder;
-    return encodeUtf8(toText(input));
+    return encodeUtf8(domString(input));
   }
 
   encodeInto(source: unknown, destination: unknown): { read: number; written: number } {
     void this.#isEncoder;
-    const text = toText(source);
+    const text = domString(source);
     if (typedArrayName(destination) !== 'Uint8Array')
       throw new TypeError('TextEncoder.encodeInto() needs a text and a Uint8Array');
     const { read, written } = writeUtf8(text, destination as Uint8Array);
@@ -77,7 +81,7 @@ export class TextDecoder {
   readonly #decode: Decode;
 
   constructor(label: unknown = 'utf-8', options: DecoderOptions | null | undefined = undefined) {
-    const given = toText(label);
+    const given = domString(label);
     const { fatal, ignoreBOM } = dictionaryOf<DecoderOptions>(options);
     const name = labelToName(given);
     if (name === null || name === 'replacement') throw new RangeError(`There is no encoding ${toWellFormed(given)}`);
@@ -115,23 +119,38 @@ export function requireBytes(input: unknown): Uint8Array {
   return bytes;
 }
 
+/** Of UTF-8, bytes that come whole need no state; most do. */
+function utf8Decoder(fatal: boolean, ignoreBOM: boolean): Decode {
+  const decode = fatal ? utf8toString : utf8toStringLoose;
+  const options = { __proto__: null, fatal, ignoreBOM };
+  let decoder: InstanceType<typeof Decoder> | null = null;
+  return (bytes, stream) => {
+    if (decoder === null && !stream) return decode(ignoreBOM ? bytes : withoutBOM(bytes));
+    decoder ??= new Decoder('utf-8', options);
+    return decoder.decode(bytes, { stream });
+  };
+}
+
 /** The tables of the legacy multi-byte encodings are loaded by whoever asks for one. */
 function decoderOf(encoding: string, fatal: boolean, ignoreBOM: boolean): Decode {
   if (encoding in MULTI_BYTE) return modules.multiByte().createMultibyteDecoder(encoding, !fatal);
+  if (encoding === 'utf-8') return utf8Decoder(fatal, ignoreBOM);
   const decoder = new Decoder(encoding, { fatal, ignoreBOM });
   return (bytes, stream) => decoder.decode(bytes, { stream });
 }
 
-const lossy = new Decoder();
-const strict = new Decoder('utf-8', { fatal: true, ignoreBOM: true });
-
 /** As `Body.text()` decodes: without a byte order mark, and U+FFFD for what is not UTF-8. */
-export const decodeUtf8 = (bytes: Uint8Array): string => lossy.decode(bytes);
+export const decodeUtf8 = (bytes: Uint8Array): string => utf8toStringLoose(withoutBOM(bytes));
+
+const withoutBOM = (bytes: Uint8Array): Uint8Array =>
+  bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf
+    ? new Uint8Array(typedArrayBuffer(bytes), typedArrayOffset(bytes) + 3, typedArrayByteLength(bytes) - 3)
+    : bytes;
 
 /** Null if the bytes are not UTF-8. */
 export function decodeStrictUtf8(bytes: Uint8Array): string | null {
   try {
-    return strict.decode(bytes);
+    return utf8toString(bytes);
   } catch {
     return null;
   }

@@ -2,7 +2,7 @@
 
 import type { Event } from './event.ts';
 import { EventTarget, hasListeners } from './events.ts';
-import { apply, defineProperty, isObject, rename, uncurry } from './primordials.ts';
+import { apply, defineAccessor, isObject, rename, uncurry } from './primordials.ts';
 
 type Tell = (event: Event) => void;
 interface Slot {
@@ -48,13 +48,7 @@ export function defineHandler(prototype: object, type: string, options: HandlerO
   };
   rename(accessors.get, `get on${type}`);
   rename(accessors.set, `set on${type}`);
-  defineProperty(prototype, `on${type}`, {
-    __proto__: null,
-    get: accessors.get,
-    set: accessors.set,
-    enumerable: true,
-    configurable: true,
-  });
+  defineAccessor(prototype, `on${type}`, accessors.get, accessors.set, true);
 }
 
 function addSlot(slots: Slots, target: object, owner: unknown, call: NonNullable<HandlerOptions['call']>): Slot {

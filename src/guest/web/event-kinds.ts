@@ -2,11 +2,11 @@
 
 import { dictionaryOf, Event, isDispatching } from './event.ts';
 import { defineInterface, requireArguments } from './interface.ts';
-import { freeze, isObject, push, toNumber, toText, TypeError } from './primordials.ts';
+import { freeze, isObject, push, toNumber, domString, TypeError } from './primordials.ts';
 
 type Init = Record<string, unknown> | null | undefined;
 
-const textOf = (value: unknown): string => (value === undefined ? '' : toText(value));
+const textOf = (value: unknown): string => (value === undefined ? '' : domString(value));
 const wholeNumber = (value: unknown): number => (value === undefined ? 0 : toNumber(value) >>> 0);
 
 export class CustomEvent extends Event {
@@ -70,12 +70,24 @@ export class ErrorEvent extends Event {
   }
 }
 
+/** What a port tells its listeners. `ports` must be nobody else's. */
+export let messageOf: (data: unknown, ports: readonly object[]) => MessageEvent;
+
 export class MessageEvent extends Event {
   #data: unknown;
   #origin: string;
   #lastEventId: string;
   #source: unknown;
   #ports: readonly unknown[];
+
+  static {
+    messageOf = (data, ports) => {
+      const event = new MessageEvent('message');
+      event.#data = data;
+      event.#ports = freeze(ports);
+      return event;
+    };
+  }
 
   constructor(type: unknown, init: Init = undefined) {
     requireArguments(arguments.length, 1, 'new MessageEvent()');
@@ -122,8 +134,8 @@ export class MessageEvent extends Event {
     if (isDispatching(this)) return;
     this.initEvent(type, bubbles, cancelable);
     this.#data = data;
-    this.#origin = toText(origin);
-    this.#lastEventId = toText(lastEventId);
+    this.#origin = domString(origin);
+    this.#lastEventId = domString(lastEventId);
     this.#source = sourceOf(source);
     this.#ports = listOf(ports);
   }

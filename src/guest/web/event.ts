@@ -2,7 +2,7 @@
 
 import { elapsedTimeMs } from './clock.ts';
 import { defineConstant, defineInterface, requireArguments } from './interface.ts';
-import { defineProperty, dictionary, getOwnPropertyDescriptor, isObject, toText, TypeError } from './primordials.ts';
+import { defineProperty, dictionary, getOwnPropertyDescriptor, isObject, domString, TypeError } from './primordials.ts';
 
 interface EventInit {
   readonly bubbles?: unknown;
@@ -68,7 +68,7 @@ export class Event {
 
   constructor(type: unknown, init: EventInit | null | undefined = undefined) {
     requireArguments(arguments.length, 1, 'new Event()');
-    this.#type = toText(type);
+    this.#type = domString(type);
     const { bubbles, cancelable, composed } = dictionaryOf<EventInit>(init);
     this.#bubbles = Boolean(bubbles);
     this.#cancelable = Boolean(cancelable);
@@ -151,7 +151,7 @@ export class Event {
 
   initEvent(type: unknown, bubbles: unknown = false, cancelable: unknown = false): void {
     requireArguments(arguments.length, 1, 'Event.initEvent()');
-    const name = toText(type);
+    const name = domString(type);
     if (this.#dispatching) return;
     this.#type = name;
     this.#bubbles = Boolean(bubbles);

@@ -16,7 +16,7 @@ import {
 } from './event.ts';
 import { defineInterface, requireArguments } from './interface.ts';
 import * as modules from './modules.ts';
-import { apply, isObject, push, toText, TypeError } from './primordials.ts';
+import { apply, isObject, push, domString, TypeError } from './primordials.ts';
 
 export { Event };
 
@@ -58,7 +58,7 @@ export class EventTarget {
 
   addEventListener(type: unknown, callback: unknown, options: unknown = undefined): void {
     requireArguments(arguments.length, 2, 'EventTarget.addEventListener()');
-    const name = toText(type);
+    const name = domString(type);
     const listener = listenerOf(callback);
     const { capture, once, passive, signal } = optionsOf(options);
     const abort = signal === undefined ? null : modules.abort();
@@ -79,7 +79,7 @@ export class EventTarget {
 
   removeEventListener(type: unknown, callback: unknown, options: unknown = undefined): void {
     requireArguments(arguments.length, 2, 'EventTarget.removeEventListener()');
-    const name = toText(type);
+    const name = domString(type);
     const listener = listenerOf(callback);
     const found = this.#find(name, listener, Boolean(optionsOf(options).capture));
     if (found !== null) this.#drop(found);

@@ -16,8 +16,8 @@ import {
   toLowerCase,
   TypeError,
 } from './primordials.ts';
+import { eachOf, iterationOf } from './sequence.ts';
 
-const iterator: typeof Symbol.iterator = Symbol.iterator;
 const NOT_A_TOKEN = /[^!#$%&'*+\-.^_`|~0-9A-Za-z]/;
 const NOT_A_VALUE = /[\0\r\n\u0100-\uffff]/;
 const NOT_A_BYTE = /[^\0-\xff]/;
@@ -64,10 +64,10 @@ export class Headers {
   constructor(init: unknown = undefined) {
     if (init === undefined) return;
     if (!isObject(init)) throw new TypeError('Headers can be made of Headers, of a list of pairs, or of an object');
-    const iterate = (init as Partial<Iterable<unknown>>)[iterator];
-    if (iterate === undefined || iterate === null) this.#fillFromObject(init);
-    else if (#list in init && iterate === ownIterator) this.#copy(init.#list);
-    else this.#fillFromPairs(init as Iterable<unknown>);
+    const method = iterationOf(init);
+    if (method === null) this.#fillFromObject(init);
+    else if (#list in init && method === ownIterator) this.#copy(init.#list);
+    else this.#fillFromPairs(init, method);
   }
 
   append(name: unknown, value: unknown): void {
@@ -144,9 +144,9 @@ export class Headers {
     for (let i = 0; i < list.length; i++) push(this.#list, list[i] as string);
   }
 
-  #fillFromPairs(pairs: Iterable<unknown>): void {
+  #fillFromPairs(pairs: object, method: unknown): void {
     const list: string[] = [];
-    for (const pair of pairs) readPair(pair, list);
+    eachOf(pairs, method, (pair) => readPair(pair, list));
     for (let i = 0; i < list.length; i += 2) this.#add(nameOf(list[i]), valueOf(list[i + 1]));
   }
 
@@ -220,12 +220,13 @@ const iteration = (): PairIteration<Headers> => (made ??= pairIteration('Headers
 
 /** Appends the name and the value. */
 function readPair(pair: unknown, list: string[]): void {
-  if (!isObject(pair) || typeof (pair as Partial<Iterable<unknown>>)[iterator] !== 'function') throw noPair();
+  const method = isObject(pair) ? iterationOf(pair) : null;
+  if (method === null) throw noPair();
   let count = 0;
-  for (const item of pair as Iterable<unknown>) {
+  eachOf(pair as object, method, (item) => {
     if (count++ === 2) throw noPair();
     push(list, byteText(item));
-  }
+  });
   if (count !== 2) throw noPair();
 }
 

@@ -11,7 +11,7 @@ import { Headers } from './headers.ts';
 import { requireArguments } from './interface.ts';
 import type { WebHost } from './host.ts';
 import * as modules from './modules.ts';
-import { defineProperty, getOwnPropertyDescriptor, hide, rename } from './primordials.ts';
+import { defineAccessor, getOwnPropertyDescriptor, hide, rename } from './primordials.ts';
 import { Request } from './request.ts';
 import { Response } from './response.ts';
 import { clearTimer, dropTimer, fireTimer, queueMicrotask, setInterval, setTimeout } from './timers.ts';
@@ -93,7 +93,7 @@ const LAZY: readonly (readonly [load: () => object, names: readonly string[]])[]
   [modules.fileReader, ['FileReader', 'ProgressEvent']],
   [() => navigator, ['navigator']],
   [
-    modules.streams,
+    () => modules.streams().library,
     [
       'ReadableStream',
       'ReadableStreamDefaultReader',
@@ -130,8 +130,7 @@ function defineLazy(target: object, names: readonly string[], load: () => object
   for (const name of names) {
     const get = (): unknown => read(name);
     getters[name] = get;
-    const set = (value: unknown): void => hide(target, name, value);
-    defineProperty(target, name, { __proto__: null, configurable: true, enumerable: false, get, set });
+    defineAccessor(target, name, get, (value) => hide(target, name, value), false);
   }
 }
 
@@ -148,8 +147,7 @@ function installGlobalEvents(target: object): void {
   for (const name of Object.keys(methods)) expose(target, name, methods[name as 'dispatchEvent']);
   for (const name of ['onerror', 'onunhandledrejection', 'onrejectionhandled']) {
     const get = (): unknown => modules.globalEvents().readHandler(name);
-    const set = (value: unknown): void => modules.globalEvents().setHandler(name, value);
-    defineProperty(target, name, { __proto__: null, configurable: true, enumerable: false, get, set });
+    defineAccessor(target, name, get, (value) => modules.globalEvents().setHandler(name, value), false);
   }
 }
 

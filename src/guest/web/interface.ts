@@ -4,7 +4,7 @@
  */
 
 import { definePlatformPrototype } from './platform-objects.ts';
-import { defineProperty, getOwnPropertyDescriptor, ownKeys, rename, setPrototypeOf, TypeError } from './primordials.ts';
+import { defineProperty, ownKeys, rename, TypeError } from './primordials.ts';
 
 interface Interface {
   readonly prototype: object;
@@ -48,17 +48,15 @@ export const illegalConstructor = (): TypeError => new TypeError('Illegal constr
 
 /** What a function has of its own accord. */
 const isOwnOfFunction = (key: PropertyKey): boolean => key === 'prototype' || key === 'length' || key === 'name';
+/** Of a property that is there, only this changes. */
+const SHOWN: object = { __proto__: null, enumerable: true };
 
 function showMembers(target: object): void {
   const keys = ownKeys(target);
+  const isFunction = typeof target === 'function';
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i] as PropertyKey;
-    if (typeof key === 'symbol' || key === 'constructor') continue;
-    if (typeof target === 'function' && isOwnOfFunction(key)) continue;
-    const descriptor = getOwnPropertyDescriptor(target, key) as PropertyDescriptor;
-    if (descriptor.configurable !== true) continue;
-    setPrototypeOf(descriptor, null);
-    descriptor.enumerable = true;
-    defineProperty(target, key, descriptor);
+    if (typeof key === 'symbol' || key === 'constructor' || (isFunction && isOwnOfFunction(key))) continue;
+    defineProperty(target, key, SHOWN);
   }
 }

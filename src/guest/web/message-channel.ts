@@ -5,7 +5,7 @@
 
 import { dictionaryOf } from './event.ts';
 import { defineHandler } from './event-handler.ts';
-import { MessageEvent } from './event-kinds.ts';
+import { messageOf } from './event-kinds.ts';
 import { EventTarget, fireTrusted } from './events.ts';
 import { DOMException } from './dom-exception.ts';
 import { defineInterface, illegalConstructor, requireArguments } from './interface.ts';
@@ -99,7 +99,7 @@ export class MessagePort extends EventTarget {
   }
 
   #deliver({ data, ports }: Message): void {
-    if (!this.#detached) fireTrusted(this, new MessageEvent('message', { __proto__: null, data, ports }));
+    if (!this.#detached) fireTrusted(this, messageOf(data, ports));
   }
 }
 

@@ -4,7 +4,7 @@ import { cloneValue } from './structured-clone.ts';
 import { elapsedTimeMs } from './clock.ts';
 import { dictionaryOf } from './event.ts';
 import { defineInterface, illegalConstructor, requireArguments } from './interface.ts';
-import { put, toNumber, toText, TypeError } from './primordials.ts';
+import { put, toNumber, domString, TypeError } from './primordials.ts';
 
 export type EntryType = 'mark' | 'measure';
 
@@ -77,7 +77,7 @@ export class PerformanceMark extends PerformanceEntry {
 
   constructor(name: unknown, options: MarkOptions | null | undefined = undefined) {
     requireArguments(arguments.length, 1, 'new PerformanceMark()');
-    const text = toText(name);
+    const text = domString(name);
     const { detail, startTime } = dictionaryOf<MarkOptions>(options);
     super(MAKE, text, 'mark', startTime === undefined ? elapsedTimeMs() : timestamp(startTime), 0);
     this.#detail = detailOf(detail);

@@ -6,7 +6,7 @@ import { dictionaryOf } from './event.ts';
 import { defineInterface, illegalConstructor, requireArguments } from './interface.ts';
 import { typeOf, type EntryType, type PerformanceEntry } from './performance-entry.ts';
 import { isEntryType, keep, keptOf, select } from './performance-timeline.ts';
-import { apply, freeze, isObject, push, toText, TypeError } from './primordials.ts';
+import { apply, freeze, isObject, push, domString, TypeError } from './primordials.ts';
 
 const MAKE: unique symbol = Symbol('make');
 
@@ -25,13 +25,13 @@ export class PerformanceObserverEntryList {
   getEntriesByType(type: unknown): PerformanceEntry[] {
     const entries = this.#entries;
     requireArguments(arguments.length, 1, 'getEntriesByType()');
-    return select(entries, null, toText(type));
+    return select(entries, null, domString(type));
   }
 
   getEntriesByName(name: unknown, type: unknown = undefined): PerformanceEntry[] {
     const entries = this.#entries;
     requireArguments(arguments.length, 1, 'getEntriesByName()');
-    return select(entries, toText(name), type === undefined ? null : toText(type));
+    return select(entries, domString(name), type === undefined ? null : domString(type));
   }
 }
 
@@ -108,7 +108,7 @@ export class PerformanceObserver {
     const mode = type === undefined ? 'multiple' : 'single';
     if (this.#mode !== null && this.#mode !== mode)
       throw new DOMException('An observer of a type does not become one of entryTypes', 'InvalidModificationError');
-    const names = mode === 'single' ? [toText(type)] : namesOf(entryTypes);
+    const names = mode === 'single' ? [domString(type)] : namesOf(entryTypes);
     this.#mode = mode;
     const types = supportedOf(names);
     if (types.length === 0) return;
@@ -148,7 +148,7 @@ defineInterface(PerformanceObserver, 'PerformanceObserver');
 function namesOf(entryTypes: unknown): string[] {
   if (!isObject(entryTypes)) throw new TypeError('entryTypes is not a list');
   const names: string[] = [];
-  for (const name of entryTypes as Iterable<unknown>) push(names, toText(name));
+  for (const name of entryTypes as Iterable<unknown>) push(names, domString(name));
   return names;
 }
 

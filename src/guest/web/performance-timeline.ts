@@ -13,7 +13,7 @@ import {
   type PerformanceEntry,
   type PerformanceMeasure,
 } from './performance-entry.ts';
-import { push, sortBy, toText, TypeError } from './primordials.ts';
+import { push, sortBy, domString, TypeError } from './primordials.ts';
 
 /** Of each type; a function that never clears its marks must not grow with each of its invocations. */
 const MAX_ENTRIES = 10_000;
@@ -27,7 +27,7 @@ interface MeasureOptions {
 
 /** `performance.measure()` without the timeline. Throws a TypeError or a SyntaxError (DOMException). */
 export function measureOf(name: unknown, startOrOptions: unknown, endMark: unknown): PerformanceMeasure {
-  const text = toText(name);
+  const text = domString(name);
   const isText = startOrOptions !== undefined && startOrOptions !== null && typeof startOrOptions !== 'object';
   const options: MeasureOptions = isText ? dictionaryOf<MeasureOptions>(null) : dictionaryOf(startOrOptions);
   const { detail, start, duration, end } = options;
@@ -37,7 +37,7 @@ export function measureOf(name: unknown, startOrOptions: unknown, endMark: unkno
   if (count > 0) checkOptions(options, endMark);
   const endTime =
     endMark !== undefined
-      ? timeOf(toText(endMark))
+      ? timeOf(domString(endMark))
       : end !== undefined
         ? timeOf(end)
         : start !== undefined && duration !== undefined
@@ -49,7 +49,7 @@ export function measureOf(name: unknown, startOrOptions: unknown, endMark: unkno
       : duration !== undefined && end !== undefined
         ? endTime - timestamp(duration)
         : isText
-          ? timeOf(toText(startOrOptions))
+          ? timeOf(domString(startOrOptions))
           : 0;
   return makeMeasure(text, startTime, endTime - startTime, detail);
 }
@@ -64,7 +64,7 @@ function checkOptions({ start, end, duration }: MeasureOptions, endMark: unknown
 /** Of the last mark of that name, or a time itself. */
 function timeOf(mark: unknown): number {
   if (typeof mark === 'number') return timestamp(mark);
-  const name = toText(mark);
+  const name = domString(mark);
   const marks = timeline.mark;
   for (let i = marks.length - 1; i >= 0; i--) {
     const entry = marks[i] as PerformanceEntry;
@@ -85,7 +85,7 @@ export function keep(entry: PerformanceEntry): boolean {
 
 /** All of a type, or those of a name. */
 export function clear(type: EntryType, name: unknown): void {
-  timeline[type] = name === undefined ? [] : without(timeline[type], toText(name));
+  timeline[type] = name === undefined ? [] : without(timeline[type], domString(name));
 }
 
 function without(entries: readonly PerformanceEntry[], name: string): PerformanceEntry[] {

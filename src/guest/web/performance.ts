@@ -6,7 +6,7 @@ import { defineInterface, illegalConstructor, requireArguments } from './interfa
 import { PerformanceMark, type PerformanceEntry, type PerformanceMeasure } from './performance-entry.ts';
 import { enqueue } from './performance-observer.ts';
 import { clear, kept, measureOf, select } from './performance-timeline.ts';
-import { put, toText } from './primordials.ts';
+import { put, domString } from './primordials.ts';
 
 export { PerformanceEntry, PerformanceMark, PerformanceMeasure } from './performance-entry.ts';
 export { PerformanceObserver, PerformanceObserverEntryList } from './performance-observer.ts';
@@ -73,13 +73,13 @@ class Performance extends EventTarget {
   getEntriesByType(type: unknown): PerformanceEntry[] {
     void this.#isPerformance;
     requireArguments(arguments.length, 1, 'performance.getEntriesByType()');
-    return select(kept(), null, toText(type));
+    return select(kept(), null, domString(type));
   }
 
   getEntriesByName(name: unknown, type: unknown = undefined): PerformanceEntry[] {
     void this.#isPerformance;
     requireArguments(arguments.length, 1, 'performance.getEntriesByName()');
-    return select(kept(), toText(name), type === undefined ? null : toText(type));
+    return select(kept(), domString(name), type === undefined ? null : domString(type));
   }
 }
 defineInterface(Performance, 'Performance');

@@ -27,7 +27,10 @@ export const RangeError: RangeErrorConstructor = globalThis.RangeError;
 export const Uint8Array: Uint8ArrayConstructor = globalThis.Uint8Array;
 export const ArrayBuffer: ArrayBufferConstructor = globalThis.ArrayBuffer;
 export const Promise: PromiseConstructor = globalThis.Promise;
+/** Of a symbol too, for people to read. */
 export const toText: (value: unknown) => string = globalThis.String;
+/** As Web IDL converts to DOMString. Throws a TypeError for a symbol. */
+export const domString = (value: unknown): string => `${value as string}`;
 export const captureStack: (target: object, upTo: unknown) => void = (Error as never as { captureStackTrace: never })
   .captureStackTrace;
 export const toNumber: (value: unknown) => number = globalThis.Number;
@@ -81,6 +84,30 @@ export function hide(target: object, key: PropertyKey, value: unknown): void {
   hidden.value = value;
   defineProperty(target, key, hidden);
   hidden.value = undefined;
+}
+
+class Accessor {
+  get: unknown = undefined;
+  set: unknown = undefined;
+  enumerable = false;
+  readonly configurable = true;
+}
+Object.setPrototypeOf(Accessor.prototype, null);
+
+const accessor = new Accessor();
+
+export function defineAccessor(
+  target: object,
+  key: PropertyKey,
+  get: () => unknown,
+  set: (value: unknown) => void,
+  enumerable: boolean,
+): void {
+  accessor.get = get;
+  accessor.set = set;
+  accessor.enumerable = enumerable;
+  defineProperty(target, key, accessor);
+  accessor.get = accessor.set = undefined;
 }
 
 /** Gives a function another name. */

@@ -2,24 +2,17 @@
 
 import * as library from 'web-streams-polyfill';
 import { definePlatformPrototype } from './platform-objects.ts';
+import { keysOf } from './primordials.ts';
 
-export {
-  ByteLengthQueuingStrategy,
-  CountQueuingStrategy,
-  ReadableByteStreamController,
-  ReadableStream,
-  ReadableStreamBYOBReader,
-  ReadableStreamBYOBRequest,
-  ReadableStreamDefaultController,
-  ReadableStreamDefaultReader,
-  TransformStream,
-  TransformStreamDefaultController,
-  WritableStream,
-  WritableStreamDefaultController,
-  WritableStreamDefaultWriter,
-} from 'web-streams-polyfill';
+/** Its classes by their names. */
+export { library };
 
-for (const kind of Object.values(library)) definePlatformPrototype(kind.prototype);
+const members = library as unknown as Record<string, unknown>;
+const names = keysOf(members);
+for (let i = 0; i < names.length; i++) {
+  const member = members[names[i] as string];
+  if (typeof member === 'function') definePlatformPrototype(member.prototype as object);
+}
 
 export const makeStream = (source: object, strategy: object): ReadableStream =>
   new library.ReadableStream(source, strategy) as unknown as ReadableStream;

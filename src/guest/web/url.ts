@@ -9,7 +9,7 @@ import * as modules from './modules.ts';
 import { stringIndexOf, stringSlice, toWellFormed, TypeError } from './primordials.ts';
 import { queryObject } from './url-query.ts';
 import { isURLSearchParams, paramsOfUrl, resetParams, URLSearchParams } from './url-search-params.ts';
-import { canonicalOn, isCanonical } from './url-text.ts';
+import { canonicalForm, canonicalOn, isFragment, isPath, isQuery } from './url-text.ts';
 
 export { isURLSearchParams, queryObject, URLSearchParams };
 
@@ -35,7 +35,7 @@ export class URL {
     requireArguments(arguments.length, 1, 'new URL()');
     const given = text(url);
     const on = base === undefined ? undefined : text(base);
-    this.#href = on === undefined ? (isCanonical(given) ? given : null) : canonicalOn(on, given);
+    this.#href = on === undefined ? canonicalForm(given) : canonicalOn(on, given);
     if (this.#href === null) this.#record = parseOrThrow(given, on);
   }
 
@@ -149,7 +149,7 @@ export class URL {
 
   set pathname(value: unknown) {
     const given = text(value);
-    if (this.#isOpaque()) return;
+    if (this.#splice(isPath(given), given, null, null) || this.#isOpaque()) return;
     this.#changing().path = [];
     this.#change(given, 'path start');
   }
@@ -161,17 +161,21 @@ export class URL {
 
   set search(value: unknown) {
     const given = text(value);
-    const record = this.#changing();
-    record.query = given === '' ? null : '';
-    if (given !== '') this.#change(given[0] === '?' ? stringSlice(given, 1) : given, 'query');
+    const query = given === '' || given[0] === '?' ? given : `?${given}`;
+    if (!this.#splice(query !== '?' && isQuery(query), null, query, null)) {
+      const record = this.#changing();
+      record.query = query === '' ? null : '';
+      if (query !== '') this.#change(stringSlice(query, 1), 'query');
+    }
     this.#resetParams();
   }
 
   get searchParams(): URLSearchParams {
-    return (this.#params ??= paramsOfUrl(
-      this.#query(),
-      (query) => void (this.#changing().query = query === '' ? null : query),
-    ));
+    return (this.#params ??= paramsOfUrl(this.#query(), (query) => {
+      // Its own serializer leaves nothing that a query would have to escape.
+      if (this.#splice(true, null, query === '' ? '' : `?${query}`, null)) return;
+      this.#changing().query = query === '' ? null : query;
+    }));
   }
 
   get hash(): string {
@@ -182,9 +186,11 @@ export class URL {
 
   set hash(value: unknown) {
     const given = text(value);
+    const fragment = given === '' || given[0] === '#' ? given : `#${given}`;
+    if (this.#splice(fragment !== '#' && isFragment(fragment), null, null, fragment)) return;
     const record = this.#changing();
-    record.fragment = given === '' ? null : '';
-    if (given !== '') this.#change(given[0] === '#' ? stringSlice(given, 1) : given, 'fragment');
+    record.fragment = fragment === '' ? null : '';
+    if (fragment !== '') this.#change(stringSlice(fragment, 1), 'fragment');
   }
 
   toString(): string {
@@ -202,6 +208,22 @@ export class URL {
   #query(): string {
     const href = this.#href;
     return href === null ? (this.#parsed().query ?? '') : stringSlice(href, queryStart(href) + 1, fragmentStart(href));
+  }
+
+  /** Puts other parts in the place of those that are not null, if that is known to leave it canonical. */
+  #splice(isSafe: boolean, path: string | null, query: string | null, fragment: string | null): boolean {
+    const href = this.#href;
+    if (!isSafe || href === null) return false;
+    const pathAt = pathStart(href);
+    const queryAt = queryStart(href);
+    const fragmentAt = fragmentStart(href);
+    this.#href =
+      stringSlice(href, 0, pathAt) +
+      (path ?? stringSlice(href, pathAt, queryAt)) +
+      (query ?? stringSlice(href, queryAt, fragmentAt)) +
+      (fragment ?? stringSlice(href, fragmentAt));
+    this.#record = null;
+    return true;
   }
 
   #parsed(): UrlRecord {

@@ -23,8 +23,12 @@ export interface EntryOrder {
 
 export type EntryCall = (typeof ENTRY_CALLS)[number];
 export const ENTRY_CALLS = [
-  ...(['prctl', 'seccomp', 'fcntl'] as const),
-  ...(['landlock_create_ruleset', 'landlock_add_rule', 'landlock_restrict_self'] as const),
+  'prctl',
+  'seccomp',
+  'fcntl',
+  'landlock_create_ruleset',
+  'landlock_add_rule',
+  'landlock_restrict_self',
 ] as const;
 
 export interface LandlockOrder {

@@ -4,7 +4,7 @@ import { Fault } from '../../../src/core/faults.ts';
 import type { FunctionVersion } from '../../../src/core/function.ts';
 import type { Call } from '../../../src/core/invocation.ts';
 import { OPERATOR } from '../../../src/core/principal.ts';
-import { Supervisor, type SupervisorOptions } from '../../../src/supervisor/supervisor.ts';
+import { Supervisor, type SupervisorSettings } from '../../../src/supervisor/supervisor.ts';
 import { makeCall, makeVersion, RecordingSink } from '../../support/calls.ts';
 import { MemoryTier, type MemoryCall, type MemoryExecutor } from '../../support/memory-tier.ts';
 
@@ -18,7 +18,7 @@ interface Setup {
   call(version: FunctionVersion, call?: Call): RecordingSink;
 }
 
-async function setup(t: TestContext, options: Partial<SupervisorOptions> = {}): Promise<Setup> {
+async function setup(t: TestContext, options: Partial<SupervisorSettings> = {}): Promise<Setup> {
   const tier = new MemoryTier();
   const reports: string[] = [];
   const supervisor = new Supervisor({

@@ -6,13 +6,16 @@ import { commandFor, writeFixture } from './guest.ts';
 
 const script = writeFixture('executor.js', '');
 const host = writeFixture('data.txt', '');
+const entry = { start: null, load: writeFixture('enter.cjs', '') };
 
 test('the script is shown below /cordon and given files at their own path unless told otherwise', () => {
-  const root = minimalRoot(commandFor(script, { files: [{ host }, { host, inside: '/cordon/a/b.txt' }] }), []);
+  const root = minimalRoot(commandFor(script, { files: [{ host }, { host, inside: '/cordon/a/b.txt' }] }), entry, []);
   const shown = root.binds.map(({ inside }) => inside);
-  assert.deepEqual(shown.toSorted(), ['/cordon/a/b.txt', '/cordon/executor.js', host].toSorted());
-  assert.deepEqual(nodeCommand(commandFor(script, { nodeFlags: ['--jitless'], args: ['x'] })), [
+  assert.deepEqual(shown.toSorted(), ['/cordon/a/b.txt', '/cordon/enter.cjs', '/cordon/executor.js', host].toSorted());
+  assert.deepEqual(nodeCommand(commandFor(script, { nodeFlags: ['--jitless'], args: ['x'] }), entry), [
     '/cordon/node',
+    '--require',
+    '/cordon/enter.cjs',
     '--jitless',
     '/cordon/executor.js',
     'x',
@@ -28,6 +31,7 @@ test('folders and files come after what they lie in', () => {
         { host: folder, inside: '/a/b' },
       ],
     }),
+    entry,
     [],
   );
   assert.ok(folders.indexOf('/a') < folders.indexOf('/a/b') && folders.indexOf('/a/b') < folders.indexOf('/a/b/c'));
@@ -48,14 +52,14 @@ test('a place that would cover /proc, /dev, /tmp or the root itself is refused',
     'a',
     '/a//b',
   ]) {
-    assert.throws(() => minimalRoot(commandFor(script, { files: [{ host, inside }] }), []), Error, inside);
+    assert.throws(() => minimalRoot(commandFor(script, { files: [{ host, inside }] }), entry, []), Error, inside);
   }
 });
 
 test('two files in one place, and a file that does not exist, are refused', () => {
   const inside = '/cordon/executor.js';
-  assert.throws(() => minimalRoot(commandFor(script, { files: [{ host, inside }] }), []), /Two files/);
-  assert.throws(() => minimalRoot(commandFor(script, { files: [{ host: '/does/not/exist' }] }), []), {
+  assert.throws(() => minimalRoot(commandFor(script, { files: [{ host, inside }] }), entry, []), /Two files/);
+  assert.throws(() => minimalRoot(commandFor(script, { files: [{ host: '/does/not/exist' }] }), entry, []), {
     code: 'ENOENT',
   });
 });

@@ -62,7 +62,7 @@ for (const name of WALL_NAMES) {
     test('the pid is node’s own on the host', async () => {
       const guest = await startGuest(wall, () => process.title, null);
       await answerOf(guest);
-      assert.match(readFileSync(`/proc/${guest.pid}/cmdline`, 'latin1'), /^[^\0]*node\0[^\0]*guest-[\d-]+\.cjs\0$/);
+      assert.match(readFileSync(`/proc/${guest.pid}/cmdline`, 'latin1'), /^[^\0]*node\0(--require\0[^\0]*\0)?[^\0]*guest-[\d-]+\.cjs\0$/);
       await guest.kill();
     });
 
@@ -216,7 +216,11 @@ for (const { name, create } of strong) {
     });
 
     test('a uid is free again when its process is gone or never began', { skip: NO_ROOT }, async () => {
-      const small = await create(process.execPath, new UidAllocator({ first: 961_500, count: 1 }));
+      const small = await create({
+        nodePath: process.execPath,
+        uids: new UidAllocator({ first: 961_500, count: 1 }),
+        cgroups: null,
+      });
       const waiting = commandFor(writeFixture('waiting.cjs', `new (require('node:net').Socket)({ fd: 3 }).resume()`));
       const odd = { ...waiting, env: { 'NOT=A NAME': '' } };
       await assert.rejects(small.start(odd), /environment variable/);

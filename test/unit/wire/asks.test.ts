@@ -214,7 +214,7 @@ test('a call that has answered may go on asking until it settles', async (t) => 
 test('more asks than may be open at once are refused, and there is room again when one is over', async (t) => {
   const { far, id, settle, exchange, capabilities, heard } = await setup(t);
   for (let number = 1; number <= MAX_OPEN_ASKS + 1; number++) far.ask(id, number, {}, 2);
-  assert.deepEqual((await failureOf(far)) as unknown[], [
+  assert.deepEqual(await failureOf(far), [
     MAX_OPEN_ASKS + 1,
     'TOO_MANY_REQUESTS',
     `more than ${MAX_OPEN_ASKS} requests of one invocation are open at once`,

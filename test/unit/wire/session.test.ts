@@ -71,7 +71,19 @@ test('a call crosses with its body and is answered in one frame', async (t) => {
   sandbox.invoke(made, sink);
   const { stream, payload } = await far.next(FrameType.CALL);
   const meta = parseMeta(payload) as CallMeta;
-  assert.deepEqual(meta, [1, 1, 30_000, 'POST', made.url, made.headers, 'http', '127.0.0.1', made.id, { a: ['b'] }, null]);
+  assert.deepEqual(meta, [
+    1,
+    1,
+    30_000,
+    'POST',
+    made.url,
+    made.headers,
+    'http',
+    '127.0.0.1',
+    made.id,
+    { a: ['b'] },
+    null,
+  ]);
   assert.equal(metaBody(payload).toString(), 'hello');
   assert.equal(sandbox.inFlight, 1);
   far.reply(stream, 'wörld');

@@ -81,7 +81,7 @@ function row(items: readonly string[], widths: readonly number[], isNumeric: boo
 const IDENTIFIER = /^[a-zA-Z_][a-zA-Z_0-9]*$/;
 
 export function keyText(key: PropertyKey): string {
-  if (typeof key === 'symbol') return `[${escapeText(key.toString())}]`;
+  if (typeof key === 'symbol') return escapeText(key.toString());
   const name = String(key);
   if (name === '__proto__') return "['__proto__']";
   return IDENTIFIER.test(name) ? name : quoted(name);

@@ -8,7 +8,9 @@ import { invalidArgument, requireString } from './errors.ts';
 
 /** Schemes that have slashes even where they are not written. */
 const SLASHED = /^(?:https?|ftp|gopher|file|wss?):$/;
-const PARTS = /^([a-z][a-z0-9.+-]*:)?(\/\/([^/?#\\]*))?([^?#]*)(\?[^#]*)?(#.*)?$/is;
+/** And those that have no host at all. */
+const HOSTLESS = /^javascript:$/;
+const PARTS = /^([a-z][a-z0-9.+-]*:)?(\/\/)?([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?$/is;
 const AUTHORITY = /^(?:(.*)@)?((?:\[[^\]]*\]|[^:]*))(?::(\d*))?$/s;
 /** What may not stand in a URL as it is. */
 // oxlint-disable-next-line no-control-regex
@@ -42,11 +44,12 @@ export function parseLegacy(text: string | Url, parsesQuery = false, slashesDeno
   requireString('url', text);
   const url = new Url();
   const match = PARTS.exec(text.trim().replace(UNSAFE, (char) => encodeURIComponent(char).replace("'", '%27')))!;
-  const [, scheme, slashes, authority = '', path = '', search, hash] = match;
+  const [, scheme, slashes = '', authority = '', path = '', search, hash] = match;
   const protocol = scheme?.toLowerCase() ?? null;
-  const hasHost = slashes !== undefined && (protocol !== null || slashesDenoteHost);
+  const isSlashed = slashes !== '' && (protocol !== null || slashesDenoteHost);
+  const hasHost = isSlashed || (protocol !== null && !SLASHED.test(protocol) && !HOSTLESS.test(protocol));
   url.protocol = protocol;
-  url.slashes = hasHost ? true : null;
+  url.slashes = isSlashed ? true : null;
   if (hasHost) setAuthority(url, authority);
   url.hash = hash ?? null;
   url.search = search ?? null;
@@ -55,7 +58,7 @@ export function parseLegacy(text: string | Url, parsesQuery = false, slashesDeno
     url.search ??= '';
     url.query = parseQuery(search?.slice(1) ?? '');
   }
-  const whole = hasHost || slashes === undefined ? path : slashes + path;
+  const whole = hasHost ? path : slashes + authority + path;
   url.pathname = whole === '' ? (hasHost && SLASHED.test(protocol ?? '') ? '/' : null) : whole;
   if (url.pathname !== null || (url.search !== null && url.search !== ''))
     url.path = (url.pathname ?? '') + (url.search ?? '');

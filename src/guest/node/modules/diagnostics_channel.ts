@@ -129,19 +129,22 @@ export class TracingChannel {
   }
 
   tracePromise(fn: Traced, context: Context = {}, self?: unknown, ...args: unknown[]): Promise<unknown> {
-    const settled = <T>(use: () => T): T => {
+    const settled = (): void => {
       this.asyncStart.publish(context);
-      const value = use();
       this.asyncEnd.publish(context);
-      return value;
     };
     return this.start.runStores(context, () => {
       try {
         return Promise.resolve(Reflect.apply(fn, self, args) as unknown).then(
-          (result) => settled(() => (context.result = result)),
+          (result) => {
+            context.result = result;
+            settled();
+            return result;
+          },
           (error: unknown) => {
             this.#fail(context, error);
-            return settled(() => Promise.reject(error as Error));
+            settled();
+            throw error;
           },
         );
       } catch (error) {

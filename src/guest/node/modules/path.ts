@@ -68,20 +68,20 @@ export const toNamespacedPath = (path: string): string => path;
 
 export function dirname(path: string): string {
   requireString('path', path);
-  const end = path.search(/[^/]+\/*$/);
-  if (end === -1) return path === '' ? '.' : '/';
-  const parent = path.slice(0, end);
-  if (parent === '') return '.';
-  const trimmed = parent.replace(/\/+$/, '');
-  return trimmed === '' ? (parent.length === 2 ? '//' : '/') : trimmed;
+  const start = path.search(/[^/]+\/*$/);
+  if (start <= 0) return path.startsWith('/') ? '/' : '.';
+  const parent = path.slice(0, start - 1);
+  // As Node has it: two slashes at the beginning stay.
+  return parent === '' ? '/' : parent === '/' ? '//' : parent;
 }
 
-export function basename(path: string, suffix?: string): string {
+export function basename(path: string, suffix = ''): string {
   requireString('path', path);
-  if (suffix !== undefined) requireString('suffix', suffix);
+  requireString('suffix', suffix);
   const base = /([^/]*)\/*$/.exec(path)![1]!;
-  if (suffix === undefined || suffix === '' || base === suffix || !base.endsWith(suffix)) return base;
-  return base.slice(0, -suffix.length);
+  if (suffix === '' || suffix.length > path.length) return base;
+  if (base === '' || suffix === path) return base === '' ? path : '';
+  return base !== suffix && base.endsWith(suffix) ? base.slice(0, -suffix.length) : base;
 }
 
 export function extname(path: string): string {

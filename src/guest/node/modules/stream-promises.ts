@@ -1,23 +1,7 @@
 /** node:stream/promises. */
 
-import { finished as watch, type FinishedOptions } from '../stream/finished.ts';
-import { isOptions, runPipeline, type PipelineOptions } from '../stream/pipeline.ts';
+import { promises } from './stream.ts';
 
-export function finished(stream: unknown, options: FinishedOptions = {}): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = watch(stream, options, (error) => {
-      if (options.cleanup === true) stop();
-      if (error) reject(error);
-      else resolve();
-    });
-  });
-}
-
-export async function pipeline(...args: unknown[]): Promise<unknown> {
-  const options = isOptions(args.at(-1)) ? (args.pop() as PipelineOptions) : {};
-  return await runPipeline(args, options);
-}
-
-const all: object = { finished, pipeline };
-
-export default all;
+export const finished: typeof promises.finished = promises.finished;
+export const pipeline: typeof promises.pipeline = promises.pipeline;
+export default promises;

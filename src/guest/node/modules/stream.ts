@@ -5,11 +5,11 @@ import { Duplex, PassThrough, Transform } from '../stream/duplex.ts';
 import { finished } from '../stream/finished.ts';
 import { from } from '../stream/from.ts';
 import { pipeline } from '../stream/pipeline.ts';
+import { promises } from '../stream/promises.ts';
 import { Readable } from '../stream/readable.ts';
 import { DEFAULT_BYTES, DEFAULT_OBJECTS } from '../stream/state.ts';
 import { readableFromWeb, readableToWeb, writableFromWeb, writableToWeb } from '../stream/web-streams.ts';
 import { Writable } from '../stream/writable.ts';
-import * as promises from './stream-promises.ts';
 
 Object.assign(Readable, { from, fromWeb: readableFromWeb, toWeb: readableToWeb });
 Object.assign(Writable, { fromWeb: writableFromWeb, toWeb: writableToWeb });

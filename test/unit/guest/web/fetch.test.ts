@@ -35,7 +35,7 @@ suite('what fetch() sends', () => {
 
   test('a stream is handed over as one, bytes with their length, and a long text as bytes', async () => {
     context.reply = REPLY;
-    await read(`fetch('http://a', { method: 'PUT', body: new ReadableStream() }).then(() => 0)`);
+    await read(`fetch('http://a', { method: 'PUT', duplex: 'half', body: new ReadableStream() }).then(() => 0)`);
     assert.equal(typeof context.fetched.at(-1).body.getReader, 'function');
     assert.deepEqual(context.fetched.at(-1).headers, []);
     await read(
