@@ -144,7 +144,7 @@ export interface Lab {
   readonly token: string;
   /** In {@link tier}, for one second and 64 MB a call unless the source says otherwise. It is gone after the attack. */
   deploy(source: string | Source): Promise<Deployed>;
-  /** Anonymous, unless a token is given. Rejects when there is no answer within 15 s, or the connection breaks. */
+  /** Anonymous, unless a token is given. Rejects when there is no answer within a minute, or the connection breaks. */
   send(sent: Sent): Promise<Answer>;
   /** To the operator API, with the attacker's own admin token. */
   asAttacker(sent: Sent): Promise<Answer>;

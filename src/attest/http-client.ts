@@ -10,7 +10,8 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Answer, RawAnswer, RawOptions, Sent } from './attack.ts';
 
-const ANSWER_DEADLINE_MS = 15_000;
+/** A build may take half a minute, and may have to wait for others. */
+const ANSWER_DEADLINE_MS = 60_000;
 const RAW_DEADLINE_MS = 8_000;
 const QUIET_MS = 400;
 /** Enough to search; a flood is read to its end, and forgotten. */
@@ -148,5 +149,24 @@ function codeOf(text: string): string | null {
   }
 }
 
-const statusesOf = (text: string): number[] =>
-  [...text.matchAll(/HTTP\/1\.[01] (\d{3}) /g)].map(([, status]) => Number(status));
+/** Of each response, by where the one before it says that it ends: a body may look like a response. */
+function statusesOf(text: string): number[] {
+  const statuses: number[] = [];
+  let rest = text;
+  for (;;) {
+    const status = /^HTTP\/1\.[01] (\d{3})/.exec(rest)?.[1];
+    const headEnd = rest.indexOf('\r\n\r\n');
+    if (status === undefined || headEnd < 0) return statuses;
+    statuses.push(Number(status));
+    const head = rest.slice(0, headEnd);
+    rest = rest.slice(headEnd + 4 + bodyLength(head, rest.slice(headEnd + 4), Number(status)));
+  }
+}
+
+function bodyLength(head: string, after: string, status: number): number {
+  if (status < 200 || status === 204 || status === 304) return 0;
+  const length = /^content-length: (\d+)$/im.exec(head)?.[1];
+  if (length !== undefined) return Number(length);
+  const last = /^transfer-encoding: chunked$/im.test(head) ? /(?:^|\r\n)0\r\n\r\n/.exec(after) : null;
+  return last === null ? after.length : last.index + last[0].length;
+}

@@ -110,7 +110,8 @@ async function runOne(
   server: Server,
 ): Promise<Outcome> {
   const about = { name: attack.name, class: attack.class, tier };
-  if (skipped !== null) return { ...about, outcome: 'skipped', evidence: skipped, tookMs: 0 };
+  const reason = server.own?.exit() === undefined ? skipped : 'the server had ended';
+  if (reason !== null) return { ...about, outcome: 'skipped', evidence: reason, tookMs: 0 };
   const startedMs = performance.now();
   const lab = new AttackLab({ ground, client, tier, prefix, ...attacker });
   const hits = ground.canary.hits();

@@ -74,7 +74,9 @@ interface Keys {
 
 const keysOf = (hash: string, owner: string): Keys => ({
   shared: hash,
-  own: createHash('sha256').update(JSON.stringify([hash, owner])).digest('hex'),
+  own: createHash('sha256')
+    .update(JSON.stringify([hash, owner]))
+    .digest('hex'),
 });
 
 class WalledBuilder implements Builder {

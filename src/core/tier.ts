@@ -65,6 +65,11 @@ export interface Executor {
   usage(): ExecutorUsage | null;
   /** CPU time since it started, the host's own reading; null when the process is gone. */
   cpuMs(): number | null;
+  /**
+   * Has the kernel end it at so many bytes, whole process, from now on. False where the kernel can't be asked to, and only
+   * watching helps.
+   */
+  holdTo?(memoryBytes: number): boolean;
   /** Sends a heartbeat and ends overdue calls; returns for how many ms the executor has been silent. */
   tick(nowMs: number): number;
   /** SIGKILL, for the reason given; resolves when the process is gone. `cause` is what its calls fail with. */

@@ -91,7 +91,10 @@ export function createHttpServer(
   server.maxConnections = MAX_CONNECTIONS;
   // A client that asks first must not be told to send what would be refused.
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    request.once('resume', () => response.writeContinue());
+    request.once('resume', () => {
+      // What is left of a body that was refused is read, too: the answer has gone by then, and the host would die of another.
+      if (!response.headersSent) response.writeContinue();
+    });
     handle(request, response);
   });
   return server;

@@ -51,7 +51,7 @@ export class ExecutorPool {
   /** A booted executor; at once where one is ready. Throws or rejects with OVERLOADED. */
   take(tenant: string): Executor | Promise<Executor> {
     this.#count(tenant);
-    const ready = this.#ready.shift();
+    const ready = this.#takeReady();
     // Starting another process would compete with the request that is being served right now.
     setTimeout(() => this.#refill(), 50).unref();
     if (ready !== undefined) return ready;
@@ -59,6 +59,13 @@ export class ExecutorPool {
     this.#waiting.push((taken) => (taken instanceof Fault ? reject(taken) : resolve(taken)));
     this.#refill();
     return promise;
+  }
+
+  /** One that is dead may not have been noticed yet; whoever took it would be blamed for its end. */
+  #takeReady(): Executor | undefined {
+    for (let next = this.#ready.shift(); next !== undefined; next = this.#ready.shift())
+      if (next.usage() !== null) return next;
+    return undefined;
   }
 
   async close(): Promise<void> {

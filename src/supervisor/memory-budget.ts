@@ -38,7 +38,8 @@ export class MemoryBudget {
   requireRoom(cordons: Iterable<Cordon>): void {
     const roomBytes = this.#limitMb * MB - (this.#unread + 1) * this.#baseBytes;
     this.#shrinkTo(roomBytes, cordons);
-    if (this.#usedBytes > roomBytes && this.#usedBytes > 0)
+    // The first one is always let in: a budget that is too small for one is no reason to stand still.
+    if (this.#usedBytes > roomBytes && this.#usedBytes + this.#unread > 0)
       throw new Fault('OVERLOADED', `The ${this.#limitMb} MB of this host for functions are in use`, {
         retryAfterSeconds: 1,
         limit: `host-memory-mb=${this.#limitMb}`,

@@ -1,7 +1,7 @@
 /**
  * Quarantine: versions that misbehaved. The first time, a version is moved to an executor of its own; what happens there
  * is its own doing beyond doubt, and there it is refused for a while that grows each time. Ten minutes of good behaviour
- * free it. What is refused at its first misdeed is nobody: in a shared executor it may have been a neighbour.
+ * free it. Nobody is refused at the first misdeed: in a shared executor it may have been a neighbour's.
  */
 
 import { Fault } from '../core/faults.ts';

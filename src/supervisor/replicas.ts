@@ -17,7 +17,7 @@ const MAX_WAIT_MS = 10_000;
 /** Sandboxes of one version that serves one invocation at a time. */
 const MAX_EXCLUSIVE = 32;
 /** Who used this share of its time as CPU time until the time was over did not wait for anything. */
-const SPIN_SHARE = 0.5;
+const SPIN_SHARE = 0.3;
 
 interface WaitingCall {
   readonly call: Call;

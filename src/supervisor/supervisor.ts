@@ -199,22 +199,28 @@ export class Supervisor implements CordonOwner, Invoker {
   #cordonFor(version: FunctionVersion, call: Call): Cordon {
     const refusal = this.quarantine.refusal(version);
     if (refusal !== null) throw refusal;
-    const isAlone = this.quarantine.holds(version);
-    const key = this.#keyOf(version, call, isAlone);
+    const isHeld = this.quarantine.holds(version);
+    const key = this.#keyOf(version, call, isHeld);
     let cordon = this.#cordons.get(key);
     if (cordon === undefined || cordon.closed) {
       this.budget.requireRoom(this.#cordons.values());
-      cordon = new Cordon({ key, tenant: version.tenant, tier: version.tier, isAlone }, this);
+      cordon = new Cordon(
+        { key, tenant: version.tenant, tier: version.tier, isAlone: isHeld && !version.ephemeral },
+        this,
+      );
       this.#cordons.set(key, cordon);
     }
     if (!isPrivileged(call.principal)) this.#cordonOf.set(version, cordon);
     return cordon;
   }
 
-  /** Who is in quarantine is alone; privileged callers never share with others; the rest is the version's own choice. */
-  #keyOf(version: FunctionVersion, call: Call, isAlone: boolean): string {
-    const set = isAlone
-      ? `alone ${version.tenant} ${version.key}`
+  /**
+   * Who is in quarantine is alone; privileged callers never share with others; the rest is the version's own choice.
+   * Executions in quarantine share with each other: code costs nothing to make up, and executors do.
+   */
+  #keyOf(version: FunctionVersion, call: Call, isHeld: boolean): string {
+    const set = isHeld
+      ? `alone ${version.tenant} ${version.ephemeral ? '' : version.key}`
       : version.cordon === 'function'
         ? `function ${version.tenant}/${version.name}`
         : version.cordon === 'tenant'
@@ -239,7 +245,7 @@ export class Supervisor implements CordonOwner, Invoker {
     this.options.report(`${version.key} of ${version.tenant} ${what}: ${cause}`);
     this.options.logs.write(version, null, {
       level: 'error',
-      message: `QUARANTINED: this version ${what}, because it misbehaved: ${cause}`,
+      message: `QUARANTINED: this version ${what} (${cause})`,
       timeMs: Date.now(),
     });
     this.options.quarantined?.(event);

@@ -39,6 +39,8 @@ const SOFT_SHARE = 0.75;
 /** An executor that nobody calls and that holds more than this share of its functions' memory is ended before its time. */
 const HELD_SHARE = 0.5;
 const HELD_IDLE_MS = 30_000;
+/** Whoever misbehaves must not keep many executors by it. */
+const ALONE_IDLE_MS = 60_000;
 
 export function startWatch(watched: Watched): Watch {
   let beat = 0;
@@ -125,7 +127,8 @@ function watchPulse(cordon: Cordon, now: number, options: SupervisorOptions): vo
   }
   if (cordon.ended || cordon.inFlight + cordon.waiting > 0) return;
   const idleMs = now - cordon.idleSinceMs;
-  if (idleMs > options.idleMs) return void cordon.end('it was idle');
+  if (idleMs > (cordon.isAlone ? Math.min(options.idleMs, ALONE_IDLE_MS) : options.idleMs))
+    return void cordon.end('it was idle');
   if (idleMs < HELD_IDLE_MS) return;
   const heldBytes = (cordon.executor?.usage()?.rssBytes ?? 0) - cordon.baseBytes;
   if (heldBytes > cordon.memoryMb * MB * HELD_SHARE) void cordon.end('it was idle and did not give its memory back');

@@ -22,7 +22,7 @@ export async function startExecutor(
   command: WalledCommand,
   capabilities: Capabilities | null,
 ): Promise<Executor> {
-  const process = await wall.start(command);
+  const process = await wall.start({ profile: 'executor', ...command });
   const executor = new WalledExecutor(process, capabilities);
   await executor.ready();
   return executor;
@@ -74,6 +74,7 @@ class WalledExecutor implements Executor {
     });
     try {
       await Promise.race([this.#ready, late, gone]);
+      if (!this.#process.isConfined()) throw new Error('it did not put on all of its seccomp filters');
     } catch (error) {
       await this.kill('it did not start');
       throw new Fault(
@@ -109,7 +110,11 @@ class WalledExecutor implements Executor {
   }
 
   cpuMs(): number | null {
-    return this.#process.usage()?.cpuMs ?? processCpuMs(this.pid);
+    return processCpuMs(this.pid);
+  }
+
+  holdTo(memoryBytes: number): boolean {
+    return this.#process.limit({ memoryBytes });
   }
 
   async kill(reason: string, cause?: Fault): Promise<void> {

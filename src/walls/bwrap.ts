@@ -1,9 +1,9 @@
 /** The bubblewrap wall: the best one, where the operator has it installed. */
 
 import type { Readable } from 'node:stream';
-import { Entries } from './entry.ts';
+import { Entries, withoutIoUring } from './entry.ts';
 import { onlyNodeStarts } from './landlock-rules.ts';
-import { guestTools, intoGuest, launch } from './launch.ts';
+import { FILTER_DESCRIPTOR, guestTools, intoGuest, launch } from './launch.ts';
 import { DEVICES, GUEST_ROOT, minimalRoot, systemBinds, sharedFolders } from './minimal-root.ts';
 import type { MinimalRoot } from './minimal-root.ts';
 import { onlyChild } from './process-tree.ts';
@@ -14,11 +14,12 @@ import type { Wall, WallParts } from './wall.ts';
 
 /** Rejects with WallUnavailable where a tool is missing. */
 export async function createBwrapWall({ nodePath, uids, cgroups, workDir }: WallParts): Promise<Wall> {
-  const entries = new Entries({ ...(workDir === undefined ? {} : { workDir }), alone: false });
+  const entries = new Entries({ ...(workDir === undefined ? {} : { workDir }), alone: false, withoutIoUring: true });
   const bwrap = requireTool('bwrap');
   const tools = guestTools(uids);
   const system = await systemBinds(nodePath, tools);
   const privileges = uids === null ? AS_USER : AS_ROOT;
+  const filter = withoutIoUring();
   const links = sharedFolders(system).flatMap((name) => ['--symlink', `${GUEST_ROOT.slice(1)}/${name}`, `/${name}`]);
   return {
     name: 'bwrap',
@@ -27,12 +28,23 @@ export async function createBwrapWall({ nodePath, uids, cgroups, workDir }: Wall
     async start(command) {
       const entry = entries.of(command, onlyNodeStarts(command, system, tools));
       const root = rootOptions(minimalRoot(command, entry, system));
-      const options = [...NAMESPACES, ...privileges, ...root, ...links, '--remount-ro', '/'];
+      const options = [
+        ...NAMESPACES,
+        ...privileges,
+        ...root,
+        ...links,
+        '--remount-ro',
+        '/',
+        '--seccomp',
+        String(FILTER_DESCRIPTOR),
+      ];
       return launch({
         uids,
         cgroups,
         limits: command.limits ?? {},
+        filters: entry.filters,
         findInit,
+        filter,
         argv: (uid) => [bwrap, ...options, '--', ...intoGuest(command, entry, uid)],
       });
     },

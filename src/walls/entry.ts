@@ -2,8 +2,8 @@
  * Entries: the scripts by which node puts itself behind its filters inside a wall, one for each way in.
  *
  * Node loads the script before anything else, in the process that goes on to be the guest: that costs 2 ms, and leaves
- * no program to be started once the filter stands. Where the guest may not have FFI, the script runs in a node before
- * it, which then becomes the guest.
+ * no program to be started once the filter stands. Where that is too late, or the guest may not have FFI, a script runs
+ * in a node before it, which then becomes the guest: that costs a second start of node.
  */
 
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { enter, ENTRY_CALLS } from './inside/enter.ts';
 import type { EntryCall, EntryOrder, LandlockOrder } from './inside/enter.ts';
 import { callNumber } from './seccomp/calls.ts';
 import type { Architecture } from './seccomp/calls.ts';
-import { assemble, OWN_PID } from './seccomp/filter.ts';
+import { assemble, ENOSYS, OWN_PID } from './seccomp/filter.ts';
 import { profileNamed } from './seccomp/profiles.ts';
 import type { ProfileName } from './seccomp/profiles.ts';
 import { WallUnavailable } from './tools.ts';
@@ -26,6 +26,8 @@ export interface Entry {
   readonly start: string | null;
   /** The guest's node loads it before anything else. */
   readonly load: string | null;
+  /** How many filters stand when the guest has put on all that it was to put on. */
+  readonly filters: number;
 }
 
 export interface EntriesOptions {
@@ -33,12 +35,28 @@ export interface EntriesOptions {
   readonly workDir?: string;
   /** See the profiles' option of that name. */
   readonly alone: boolean;
+  /**
+   * Whether the wall keeps io_uring from every process in it by {@link withoutIoUring}. libuv makes a ring when node
+   * starts, before an entry is loaded, by which the filter could be passed by; refused one later, it ends the process. So
+   * without this there is always a node before the guest's.
+   */
+  readonly withoutIoUring: boolean;
+}
+
+/** A filter that refuses io_uring and nothing else: for a launcher that can load one before node starts. */
+export function withoutIoUring(): Buffer {
+  const rules = [{ call: 'io_uring_setup', when: [], otherwise: ENOSYS }];
+  return assemble({ allowed: [], rules, allowsRest: true }, architectureOf(process.arch));
 }
 
 export const NO_FFI = '--no-experimental-ffi';
 
 /** The command that runs `node` with these arguments by way of an entry, whose scripts are found at the paths given. */
-export function entryCommand(node: string, { start, load }: Entry, args: readonly string[]): readonly string[] {
+export function entryCommand(
+  node: string,
+  { start, load }: Pick<Entry, 'start' | 'load'>,
+  args: readonly string[],
+): readonly string[] {
   const guest = [node, ...(load === null ? [] : ['--require', load]), ...args];
   return start === null ? guest : [node, start, ...guest];
 }
@@ -64,7 +82,7 @@ export class Entries {
     const seals = command.sealsItself === true;
     const mayLoad = !command.nodeFlags.includes(NO_FFI);
     if (seals && !mayLoad) throw new Error(`A process with ${NO_FFI} can't seal itself`);
-    const starts = landlock !== null || !mayLoad;
+    const starts = landlock !== null || !mayLoad || !this.#options.withoutIoUring;
     // A program may start others anyway: what was loaded before it is all that it needs.
     const loads = mayLoad && (!starts || profile !== 'program');
     const name = JSON.stringify([profile, seals, starts, loads]);
@@ -72,8 +90,9 @@ export class Entries {
     if (known !== undefined && [known.start, known.load].every((file) => file === null || existsSync(file)))
       return known;
     const entry: Entry = {
-      start: starts ? this.#write(this.#order(profile, { then: 'start', seals: false, landlock })) : null,
-      load: loads ? this.#write(this.#order(profile, { then: 'stay', seals, landlock: null })) : null,
+      filters: [starts, loads, seals, this.#options.withoutIoUring].filter(Boolean).length,
+      start: starts ? this.#write(this.#order(profile, { next: 'start', seals: false, landlock })) : null,
+      load: loads ? this.#write(this.#order(profile, { next: 'stay', seals, landlock: null })) : null,
     };
     if (landlock === null) this.#known.set(name, entry);
     return entry;
@@ -81,12 +100,12 @@ export class Entries {
 
   #order(
     profile: ProfileName,
-    { then, seals, landlock }: Pick<EntryOrder, 'then' | 'landlock'> & { readonly seals: boolean },
+    { next, seals, landlock }: Pick<EntryOrder, 'next' | 'landlock'> & { readonly seals: boolean },
   ): EntryOrder {
     const { alone } = this.#options;
     const filter = (name: ProfileName): string =>
       assemble(
-        profileNamed(name, this.#architecture, { alone, startsNode: then === 'start' }),
+        profileNamed(name, this.#architecture, { alone, startsNode: next === 'start' }),
         this.#architecture,
       ).toString('base64');
     return {
@@ -97,7 +116,7 @@ export class Entries {
       seal: seals ? filter('sealed') : null,
       ownPid: OWN_PID,
       landlock,
-      then,
+      next,
     };
   }
 

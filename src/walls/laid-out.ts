@@ -24,7 +24,10 @@ export async function layOut(command: WalledCommand, folder: string): Promise<La
     await mkdir(dirname(path), { recursive: true });
     await symlink(host, path);
   }
-  return { script, args: command.args.map((arg) => (arg.startsWith(INSIDE) ? join(folder, arg.slice(INSIDE.length)) : arg)) };
+  return {
+    script,
+    args: command.args.map((arg) => (arg.startsWith(INSIDE) ? join(folder, arg.slice(INSIDE.length)) : arg)),
+  };
 }
 
 /** An argument that names a place in the scratch folder, by where that folder is. */

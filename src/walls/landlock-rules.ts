@@ -27,7 +27,11 @@ export function onlyNodeStarts(
 ): LandlockOrder | null {
   if (command.profile !== 'executor' || !command.nodeFlags.includes(NO_FFI)) return null;
   const startable = system.filter(({ host }) => !tools.includes(host));
-  return { optional: true, handled: EXECUTE, rules: startable.map(({ inside }) => ({ path: inside, rights: EXECUTE })) };
+  return {
+    optional: true,
+    handled: EXECUTE,
+    rules: startable.map(({ inside }) => ({ path: inside, rights: EXECUTE })),
+  };
 }
 
 /** Where landlock is all that stands between the process and the host's files. */

@@ -23,7 +23,7 @@ import type { Wall, WalledCommand, WallParts } from './wall.ts';
 
 /** Rejects with WallUnavailable where a tool is missing. Whether the kernel has landlock shows when it is tried. */
 export async function createLandlockWall({ nodePath, uids, cgroups, workDir }: WallParts): Promise<Wall> {
-  const entries = new Entries({ ...(workDir === undefined ? {} : { workDir }), alone: true });
+  const entries = new Entries({ ...(workDir === undefined ? {} : { workDir }), alone: true, withoutIoUring: false });
   const system = [nodePath, ...(await sharedLibraries(nodePath))];
   for (const tool of ['sh', 'setpriv', 'env'] as const) requireTool(tool);
   return {
@@ -36,11 +36,12 @@ export async function createLandlockWall({ nodePath, uids, cgroups, workDir }: W
       try {
         // The guest may have a uid of its own.
         await chmod(folder, 0o755);
-        const node = await nodeIn(folder, command, { nodePath, system, entries });
+        const { node, filters } = await nodeIn(folder, command, { nodePath, system, entries });
         return await launch({
           uids,
           cgroups,
           limits: command.limits ?? {},
+          filters,
           clean,
           argv: (uid) => [...asNobody(uid, scratchOf(command, folder)), ...environment(command), ...node],
         });
@@ -58,8 +59,13 @@ interface Inside {
   readonly entries: Entries;
 }
 
+interface Ready {
+  readonly node: readonly string[];
+  readonly filters: number;
+}
+
 /** Lays everything out, and says how node is started there. */
-async function nodeIn(folder: string, command: WalledCommand, inside: Inside): Promise<readonly string[]> {
+async function nodeIn(folder: string, command: WalledCommand, inside: Inside): Promise<Ready> {
   const { nodePath, system, entries } = inside;
   const { script, args } = await layOut(command, folder);
   const scratch = scratchOf(command, folder);
@@ -72,12 +78,14 @@ async function nodeIn(folder: string, command: WalledCommand, inside: Inside): P
   });
   const entry = await copyEntry(entries.of(command, landlock), folder);
   const moved = scratch === null ? args : args.map((arg) => inScratch(arg, command, scratch));
-  return entryCommand(nodePath, entry, [...command.nodeFlags, script, ...moved]);
+  return { filters: entry.filters, node: entryCommand(nodePath, entry, [...command.nodeFlags, script, ...moved]) };
 }
 
 /** Beside the script: where they are kept may be closed to the guest's uid. */
-async function copyEntry({ start, load }: Entry, folder: string): Promise<Entry> {
+async function copyEntry(entry: Entry, folder: string): Promise<Entry> {
+  const { start, load } = entry;
   const copied: Entry = {
+    ...entry,
     start: start === null ? null : join(folder, 'start.cjs'),
     load: load === null ? null : join(folder, 'enter.cjs'),
   };
@@ -94,7 +102,8 @@ function asNobody(uid: number | null, scratch: string | null): readonly string[]
   const setpriv = requireTool('setpriv');
   if (uid !== null && scratch !== null) chownSync(scratch, uid, uid);
   const identity = uid === null ? [] : ['--reuid', String(uid), '--regid', String(uid), '--clear-groups'];
-  const bounding = uid === null ? WITHOUT_PRIVILEGES.filter((each) => !each.startsWith('--bounding')) : WITHOUT_PRIVILEGES;
+  const bounding =
+    uid === null ? WITHOUT_PRIVILEGES.filter((each) => !each.startsWith('--bounding')) : WITHOUT_PRIVILEGES;
   return [
     ...[setpriv, ...identity, ...bounding, '--'],
     ...[setpriv, '--pdeathsig', 'KILL', '--'],
@@ -102,4 +111,7 @@ function asNobody(uid: number | null, scratch: string | null): readonly string[]
   ];
 }
 
-const environment = (command: WalledCommand): readonly string[] => [requireTool('env'), '-i', '--', ...environmentOf(command)];
+const environment = (command: WalledCommand): readonly string[] => [
+  ...[requireTool('env'), '-i', '--'],
+  ...environmentOf(command),
+];

@@ -10,6 +10,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
@@ -27,11 +28,15 @@ import type { ProcessLimits, WalledCommand, WalledProcess } from './wall.ts';
 export const NOTICE_DESCRIPTOR = 4;
 /** The descriptor by which the host lets node begin. */
 const GATE_DESCRIPTOR = 5;
+/** The descriptor by which a launcher gets its {@link Launch.filter}. */
+export const FILTER_DESCRIPTOR = 6;
 /** Between the launcher's start and node's; a machine that needs longer has other troubles. */
 const LAUNCH_DEADLINE_MS = 10_000;
 /** For what a launcher that has ended said; another process may hold the stream open. */
 const LAST_WORDS_MS = 1_000;
 const SHELL_SIGNAL_BASE = 128;
+/** Standard ones, the channel, the notice, the gate. */
+const STDIO = ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'] as const;
 
 export interface Launch {
   /** Null where the host is an ordinary user and the guest has that user's uid. */
@@ -39,8 +44,12 @@ export interface Launch {
   /** Null where this machine's are not ours to write. */
   readonly cgroups: Cgroups | null;
   readonly limits: ProcessLimits;
+  /** How many seccomp filters node is to stand behind. */
+  readonly filters: number;
   /** The command that starts it all, given the uid for node. */
   argv(uid: number | null): readonly string[];
+  /** A seccomp filter that the launcher reads from {@link FILTER_DESCRIPTOR}. */
+  readonly filter?: Buffer;
   /** When all is gone. */
   clean?(): Promise<void>;
   /**
@@ -51,7 +60,8 @@ export interface Launch {
 }
 
 /** Rejects with what the launcher said when it can't start node. */
-export async function launch({ uids, cgroups, limits, argv, findInit, clean }: Launch): Promise<WalledProcess> {
+export async function launch(order: Launch): Promise<WalledProcess> {
+  const { uids, cgroups, limits, argv, findInit, clean, filter } = order;
   const uid = uids?.acquire() ?? null;
   let cgroup: Cgroup | null = null;
   const release = async (): Promise<void> => {
@@ -61,7 +71,7 @@ export async function launch({ uids, cgroups, limits, argv, findInit, clean }: L
   let child: ChildProcess;
   try {
     cgroup = cgroups?.create(limits) ?? null;
-    child = await spawnLauncher([...prelude(cgroup), ...argv(uid)]);
+    child = await spawnLauncher([...prelude(cgroup), ...argv(uid)], filter);
   } catch (error) {
     await release();
     throw error;
@@ -84,7 +94,7 @@ export async function launch({ uids, cgroups, limits, argv, findInit, clean }: L
   }
   openGate(child);
   message.giveBack();
-  return walledProcess(child, node, members, gone, cgroup);
+  return walledProcess({ child, node, members, gone, cgroup, filters: order.filters });
 }
 
 /** Before a launcher that can't do it by itself: SIGKILL when the host ends. */
@@ -136,7 +146,12 @@ exec "$@"
  * its own. Through init the guest could outlive the host and leave its root.
  */
 const AS_NOBODY = ['--user', '--map-user=65534', '--map-group=65534', '--keep-caps', '--'];
-export const WITHOUT_PRIVILEGES: readonly string[] = ['--ambient-caps=-all', '--inh-caps=-all', '--bounding-set=-all', '--no-new-privs'];
+export const WITHOUT_PRIVILEGES: readonly string[] = [
+  '--ambient-caps=-all',
+  '--inh-caps=-all',
+  '--bounding-set=-all',
+  '--no-new-privs',
+];
 
 /** What {@link intoGuest} needs to find in the guest's root. */
 export function guestTools(uids: UidAllocator | null): readonly string[] {
@@ -144,6 +159,7 @@ export function guestTools(uids: UidAllocator | null): readonly string[] {
   return uids === null ? [...tools, requireTool('unshare')] : tools;
 }
 
+/** The last words before `env`'s command: `name=value` for each variable. */
 export function environmentOf({ env }: WalledCommand): readonly string[] {
   return Object.entries(env).map(([name, value]) => {
     if (!/^[A-Za-z_]\w*$/.test(name))
@@ -152,15 +168,16 @@ export function environmentOf({ env }: WalledCommand): readonly string[] {
   });
 }
 
-async function spawnLauncher([file = '', ...args]: readonly string[]): Promise<ChildProcess> {
+async function spawnLauncher([file = '', ...args]: readonly string[], filter?: Buffer): Promise<ChildProcess> {
   const child = spawn(file, args, {
     env: {},
     cwd: '/',
     // A group of its own, so that Ctrl-C reaches the host only, which then ends its children in order.
     detached: true,
-    stdio: closedStdio(['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe']),
+    stdio: closedStdio([...STDIO, ...(filter === undefined ? [] : (['pipe'] as const))]),
   });
   await once(child, 'spawn');
+  if (filter !== undefined) endWith(child, FILTER_DESCRIPTOR, filter);
   return child;
 }
 
@@ -190,20 +207,25 @@ async function findNode(
   }
 }
 
-function openGate(child: ChildProcess): void {
-  const gate = (child.stdio as readonly unknown[])[GATE_DESCRIPTOR] as Socket;
-  // It may end at any moment; that is told by its exit.
-  gate.on('error', () => undefined);
-  gate.end('\n');
+const openGate = (child: ChildProcess): void => endWith(child, GATE_DESCRIPTOR, '\n');
+
+function endWith(child: ChildProcess, descriptor: number, content: string | Buffer): void {
+  const stream = (child.stdio as readonly unknown[])[descriptor] as Socket;
+  // The launcher may end at any moment; that is told by its exit.
+  stream.on('error', () => undefined);
+  stream.end(content);
 }
 
-function walledProcess(
-  child: ChildProcess,
-  node: ProcessIdentity,
-  members: readonly ProcessIdentity[],
-  gone: Promise<Exit>,
-  cgroup: Cgroup | null,
-): WalledProcess {
+interface Launched {
+  readonly child: ChildProcess;
+  readonly node: ProcessIdentity;
+  readonly members: readonly ProcessIdentity[];
+  readonly gone: Promise<Exit>;
+  readonly cgroup: Cgroup | null;
+  readonly filters: number;
+}
+
+function walledProcess({ child, node, members, gone, cgroup, filters }: Launched): WalledProcess {
   let killed = false;
   const exited = gone.then((exit): Exit => (killed ? { code: null, signal: 'SIGKILL' } : throughShells(exit)));
   return {
@@ -220,8 +242,19 @@ function walledProcess(
       await exited;
     },
     usage: () => cgroup?.usage() ?? null,
+    isConfined: () => (filtersOf(node.pid) ?? filters) >= filters,
     limit: (wanted) => cgroup?.limit(wanted) ?? false,
   };
+}
+
+/** As the kernel counts them; null before Linux 5.9, which doesn't tell. */
+function filtersOf(pid: number): number | null {
+  try {
+    const count = /^Seccomp_filters:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
+    return count === undefined ? null : Number(count);
+  } catch {
+    return 0;
+  }
 }
 
 /** With its group, to which init belongs even while it isn't known yet. */

@@ -50,11 +50,7 @@ export async function systemBinds(nodePath: string, tools: readonly string[]): P
 /** Throws when a file is missing or a path inside is not one that can be shown. */
 export function minimalRoot(command: WalledCommand, entry: Entry, system: readonly Bind[]): MinimalRoot {
   const given = command.files.map(({ host, inside = host }) => ({ host, inside }));
-  const own = [
-    { host: command.script, inside: scriptInside(command.script) },
-    ...entryFiles(entry),
-    ...given,
-  ];
+  const own = [{ host: command.script, inside: scriptInside(command.script) }, ...entryFiles(entry), ...given];
   const binds = [...system, ...own.map((file) => ({ ...file, isFolder: requireShowable(file).isDirectory() }))];
   requireDistinct(binds);
   const folders = new Set(['/proc', '/dev', ...(command.scratchBytes > 0 ? ['/tmp'] : [])]);
@@ -70,7 +66,7 @@ export function minimalRoot(command: WalledCommand, entry: Entry, system: readon
 
 /** What is started inside to become node: everything before it is done with its privileges before node begins. */
 export function nodeCommand(command: WalledCommand, entry: Entry): readonly string[] {
-  const inside: Entry = {
+  const inside = {
     start: entry.start === null ? null : START_INSIDE,
     load: entry.load === null ? null : LOAD_INSIDE,
   };

@@ -46,6 +46,7 @@ async function start(nodePath: string, command: WalledCommand): Promise<WalledPr
         if (child.exitCode === null && child.signalCode === null) killGroup(pid);
         await exited;
       },
+      isConfined: () => true,
       usage: () => null,
       limit: () => false,
     };

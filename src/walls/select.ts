@@ -76,7 +76,7 @@ function requireLevel(wall: Wall, { minimumWall = 'landlock' }: WallOptions): vo
   if (missing.length === 0) return;
   throw new WallUnavailable(
     `The wall ${wall.name} does not guarantee ${missing.join(', ')}, which the level ${minimumWall} asks for`,
-    `Make a better wall possible (see above), or set CORDON_MINIMUM_WALL=landlock`,
+    `Make a better wall possible (see above), or ask for less: CORDON_MINIMUM_WALL=landlock`,
   );
 }
 
@@ -154,12 +154,15 @@ const NAMESPACES_CURE =
 const CURES: readonly (readonly [symptom: RegExp, cure: string])[] = [
   [/unknown option|unrecognized option/i, 'Install bubblewrap 0.8 and util-linux 2.36, or newer'],
   [/setresuid|setresgid|setgroups/i, 'Set CORDON_UID_RANGE to unprivileged uids that exist in this user namespace'],
+  [/landlock_\w+ failed/, 'Use Linux 5.13 or newer with landlock among its security modules (lsm=landlock,… at boot)'],
+  [/seccomp failed/, 'Use a kernel with seccomp filters (CONFIG_SECCOMP_FILTER)'],
   [/execute .*permission denied/i, 'Let every user read and run the bundled node: chmod -R o+rX node_modules'],
 ];
 
 function diagnose(name: WallName, error: Error): { readonly reason: string; readonly cure: string } {
   if (error instanceof WallUnavailable) return { reason: error.message, cure: error.cure };
-  const said = error.message.split('\n').at(-1) ?? '';
+  const lines = error.message.split('\n');
+  const said = lines.find((line) => /^\w*Error: /.test(line)) ?? lines.at(-1) ?? '';
   const cure = CURES.find(([symptom]) => symptom.test(error.message))?.[1] ?? NAMESPACES_CURE;
   return { reason: `Node did not start behind ${name}: ${said}`, cure };
 }

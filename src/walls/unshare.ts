@@ -7,14 +7,7 @@ import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Entries } from './entry.ts';
 import { onlyNodeStarts } from './landlock-rules.ts';
-import {
-  endingWithHost,
-  guestTools,
-  intoGuest,
-  launch,
-  NOTICE_DESCRIPTOR,
-  readNotice,
-} from './launch.ts';
+import { endingWithHost, guestTools, intoGuest, launch, NOTICE_DESCRIPTOR, readNotice } from './launch.ts';
 import { DEVICES, GUEST_ROOT, minimalRoot, systemBinds, sharedFolders } from './minimal-root.ts';
 import type { MinimalRoot } from './minimal-root.ts';
 import { sharedLibraries } from './libraries.ts';
@@ -27,7 +20,7 @@ import type { Wall, WallParts } from './wall.ts';
 
 /** Rejects with WallUnavailable where a tool is missing. */
 export async function createUnshareWall({ nodePath, uids, cgroups, workDir }: WallParts): Promise<Wall> {
-  const entries = new Entries({ ...(workDir === undefined ? {} : { workDir }), alone: false });
+  const entries = new Entries({ ...(workDir === undefined ? {} : { workDir }), alone: false, withoutIoUring: false });
   const unshare = requireTool('unshare');
   const tools = guestTools(uids);
   const system = await systemBinds(nodePath, tools);
@@ -43,7 +36,14 @@ export async function createUnshareWall({ nodePath, uids, cgroups, workDir }: Wa
       const init = [unshare, ...NAMESPACES, requireTool('sh'), '-c', script, 'init'];
       const first = uids === null ? [unshare, ...AS_ROOT_OF_NOTHING] : [];
       const launcher = [...first, ...endingWithHost(), ...init];
-      return launch({ uids, cgroups, limits: command.limits ?? {}, findInit, argv: (uid) => [...launcher, ...intoGuest(command, entry, uid)] });
+      return launch({
+        uids,
+        cgroups,
+        limits: command.limits ?? {},
+        filters: entry.filters,
+        findInit,
+        argv: (uid) => [...launcher, ...intoGuest(command, entry, uid)],
+      });
     },
   };
 }

@@ -55,7 +55,10 @@ export interface WalledCommand {
    * as root, they and the script must be readable by every user: inside there is no root.
    */
   readonly files: readonly { readonly host: string; readonly inside?: string }[];
-  /** Size of a private writable /tmp; 0 gives none. */
+  /**
+   * Size of a private writable /tmp; 0 gives none. Behind a wall that can't mount it lies elsewhere and is not bounded:
+   * a place in it is named by one of {@link args}, which is put right.
+   */
   readonly scratchBytes: number;
   /**
    * The whole environment inside; nothing of the host's is inherited. Other users of the host can read it in the list of
@@ -104,6 +107,8 @@ export interface WalledProcess {
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
   /** SIGKILL to the whole tree; resolves like {@link exited}. */
   kill(): Promise<void>;
+  /** Whether it stands behind all its filters, by the kernel's word: ask when it says that it is ready. */
+  isConfined(): boolean;
   /** From the cgroup of this process; null where it has none, or is gone. */
   usage(): ProcessUsage | null;
   /** Changes what {@link WalledCommand.limits} said. False where it can't be held, and has to be watched over. */

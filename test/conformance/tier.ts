@@ -77,10 +77,10 @@ export function testTier(name: string, start: StartTier): void {
 
     test('a sandbox sees the environment it was given and nothing of the host', async () => {
       const opened = await open(
-        'export default { fetch: (request, env) => Response.json({ env, process: typeof process, keys: Object.keys(globalThis) }) }',
+        'export default { fetch: (request, env) => Response.json({ env, own: { ...process.env }, process: typeof globalThis.process }) }',
       );
-      const seen = JSON.parse((await opened.call()).body) as { env: object; process: string };
-      assert.deepEqual(seen.env, { GIVEN: 'value' });
+      const seen = JSON.parse((await opened.call()).body) as { env: object; own: object; process: string };
+      assert.deepEqual([seen.env, seen.own], [{ GIVEN: 'value' }, { GIVEN: 'value' }]);
       assert.equal(seen.process, 'undefined');
     });
 

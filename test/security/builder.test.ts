@@ -6,6 +6,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
+import { gunzipSync } from 'node:zlib';
+import type { FetchModule } from '../../src/builder/module-fetches.ts';
 import type { Fault } from '../../src/core/faults.ts';
 import { MB } from '../../src/core/limits.ts';
 import type { Wall, WalledProcess, WallName } from '../../src/walls/wall.ts';
@@ -85,8 +87,8 @@ for (const name of ['bwrap', 'unshare', 'none'] satisfies WallName[]) {
       const builder = await startBuilder(t, { wall: wall! });
       for (const [how, files] of Object.entries(ESCAPES)) {
         const said = await builder.build(sourceOf(files)).then(
-          ({ code, sourceMap, warnings }) =>
-            `built: ${Buffer.concat([code, sourceMap!]).toString()} ${warnings.join()}`,
+          ({ code, map, warnings }) =>
+            `built: ${Buffer.concat([code, gunzipSync(map!)]).toString()} ${warnings.join()}`,
           ({ code, message, details }: Fault) => [code, message, ...(details.issues ?? [])].join('\n'),
         );
         // An import that is allowed to fail at run time is left out of the bundle where the wall shows no such file.
@@ -191,7 +193,7 @@ test('one who sends many slow builds does not keep others from theirs', async (t
 });
 
 /** Runs this in the place of the builder child. */
-async function takenOver(t: TestContext, script: string, timeoutMs = 5_000): Promise<Fault> {
+async function takenOver(t: TestContext, script: string, timeoutMs = 5_000, fetchModule?: FetchModule): Promise<Fault> {
   const dir = await mkdtemp(join(tmpdir(), 'cordon-test-'));
   t.after(() => rm(dir, { recursive: true }));
   const file = join(dir, 'hostile.mjs');
@@ -218,7 +220,7 @@ async function takenOver(t: TestContext, script: string, timeoutMs = 5_000): Pro
     { mode: 0o644 },
   );
   const wall: Wall = { ...best, start: (command) => best.start({ ...command, script: file }) };
-  const builder = await startBuilder(t, { wall, timeoutMs });
+  const builder = await startBuilder(t, { wall, timeoutMs, ...(fetchModule === undefined ? {} : { fetchModule }) });
   return refused(builder.build(sourceOf('export default 1')));
 }
 
@@ -247,6 +249,11 @@ const LIES: readonly (readonly [what: string, script: string, outcome: RegExp])[
     `ready(); asked(() => frame(17, 1, meta({ kind: 'built', format: 'script', codeBytes: 9e9, cacheBytes: 0, mapBytes: 0, warnings: [] }, 'x')));`,
     /ended without a result/,
   ],
+  [
+    'an ask where nothing may be fetched',
+    `ready(); asked(() => frame(32, 1, meta([1, 'module', 0, { url: 'https://x.y' }])));`,
+    /ended without a result/,
+  ],
   ['its own end', `ready(); asked(() => process.exit(0));`, /ended without a result/],
   ['silence', `ready();`, /took longer than 1 s/],
   ['a flood of output', `ready(); setInterval(() => console.log('x'.repeat(1e6)), 1);`, /took longer than 1 s/],
@@ -264,4 +271,44 @@ suite('from a child that was taken over, the host survives', () => {
       assert.match(fault.message, outcome);
     });
   }
+});
+
+const ASKING: readonly (readonly [what: string, script: string])[] = [
+  ['a module by no address', `asked(() => frame(32, 1, meta([1, 'module', 0, { url: 7 }])));`],
+  ['a module without a number', `asked(() => frame(32, 1, meta(['1', 'module', 0, { url: 'https://x.y/' }])));`],
+  ['something else than a module', `asked(() => frame(32, 1, meta([1, 'fetch', 0, { url: 'https://x.y/' }])));`],
+  ['nothing at all', `asked(() => frame(32, 1, meta('null')));`],
+  [
+    'two with one number',
+    `asked(() => { for (const n of [1, 2]) frame(32, 1, meta([1, 'module', 0, { url: 'https://x.y/' + n }])); });`,
+  ],
+  [
+    'more modules than there are',
+    `asked(() => { for (let n = 0; n < 5000; n++) frame(32, 1, meta([n, 'module', 0, { url: 'https://x.y/' + n }])); });`,
+  ],
+];
+
+suite('a child that was taken over and asks for', () => {
+  for (const [what, script] of ASKING) {
+    test(`${what} is ended`, async (t) => {
+      const fetched: string[] = [];
+      const fault = await takenOver(t, `ready(); ${script}`, 10_000, (url) => {
+        fetched.push(url);
+        return new Promise(() => undefined);
+      });
+      assert.match(fault.message, /ended without a result/);
+      assert.ok(fetched.length <= 512);
+    });
+  }
+
+  test('what is no https: address gets nothing', async (t) => {
+    const fetched: string[] = [];
+    const urls = ['http://x.y/', 'file:///etc/passwd', 'https://', `https://x.y/${'z'.repeat(3000)}`, 'data:,x'];
+    const script = `asked(() => { ${JSON.stringify(urls)}.forEach((url, n) => frame(32, 1, meta([n, 'module', 0, { url }]))); host.on('data', (data) => { if (data.includes('by https: only')) frame(17, 1, meta({ kind: 'failed', message: 'refused', issues: [] })); }); });`;
+    const fault = await takenOver(t, `ready(); ${script}`, 10_000, (url) => {
+      fetched.push(url);
+      return new Promise(() => undefined);
+    });
+    assert.deepEqual([fault.message, fetched], ['refused', []]);
+  });
 });

@@ -58,8 +58,8 @@ const FETCHER = `export default { async fetch(request) {
   } catch (error) { return Response.json({ refused: String(error.code ?? error.name), message: String(error.message) }); }
 } }`;
 
-/** Refused before anything was connected to, or no address at all. */
-const REFUSALS = /^(?:EGRESS_BLOCKED|BAD_REQUEST|TypeError)$/;
+/** Refused before anything was connected to, no address at all, or a name that nothing has here. */
+const REFUSALS = /^(?:EGRESS_BLOCKED|BAD_REQUEST|TypeError|DNS_FAILED)$/;
 
 interface Fetched {
   readonly status?: number;

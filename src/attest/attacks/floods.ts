@@ -133,10 +133,10 @@ const FROM_OUTSIDE: readonly Attack[] = [
   },
   {
     ...own,
-    name: 'Forty deployments at once',
+    name: 'Twenty deployments at once',
     tiers,
     async run(lab) {
-      const all = await Promise.all(Array.from({ length: 40 }, (_, i) => lab.deploy(`export default () => new Response('${i}')`)));
+      const all = await Promise.all(Array.from({ length: 20 }, (_, i) => lab.deploy(`export default () => new Response('${i}')`)));
       const failed = all.find((one) => !one.ok && ![429, 503].includes(one.answer.status));
       return failed === undefined || failed.ok ? held(`${all.filter(({ ok }) => ok).length} were made`) : broken(shown(failed.answer));
     },

@@ -96,7 +96,7 @@ async function smallRequests(lab: Lab): Promise<{ held: boolean; text: string }>
   for (const path of PATHS) {
     const answer = await lab.raw(`GET ${path} HTTP/1.1${CRLF}Host: ${lab.host}${CRLF}Connection: close${CRLF}${CRLF}`);
     const [status = 0] = answer.statuses;
-    if (answer.statuses.length !== 1 || status < 400 || status >= 500 || /set-cookie/i.test(answer.text)) odd.push(`${path.slice(0, 40)}: ${answer.statuses.join()}`);
+    if (answer.statuses.length !== 1 || status < 400 || status >= 500 || /^set-cookie/im.test(answer.text)) odd.push(`${path.slice(0, 40)}: ${answer.statuses.join()}`);
   }
   return must(odd.length === 0, odd.length === 0 ? `${PATHS.length} paths, all refused` : odd.join('; '));
 }

@@ -1,5 +1,6 @@
 /** What a handler returned, as the JSON of `{ statusCode, headers, body }`, which `POST /execute` answers with. */
 
+import { platformBody } from '../web/body-init.ts';
 import { isStream, readAll, type BodyContent } from '../web/body.ts';
 import { chain } from '../web/engine.ts';
 import { Headers, isHeaders } from '../web/headers.ts';
@@ -20,10 +21,17 @@ export function valueReplyOf(value: unknown, maxBytes: number): Outgoing | Promi
   if (reply === null) return envelope(200, '{}', { json: jsonOf(value), isBase64: false });
   const headers = guarded(() => jsonOf(headersOfReply(reply)));
   const { statusCode, body, isBase64Encoded } = reply;
-  const bytes = bytesOf(body);
-  if (bytes !== null || guarded(() => isStream(body)))
-    return withText(bytes ?? (body as BodyContent), maxBytes, (text) => envelope(statusCode, headers, text));
+  const content = guarded(() => contentOf(body));
+  if (content !== null) return withText(content, maxBytes, (text) => envelope(statusCode, headers, text));
   return envelope(statusCode, headers, { json: jsonOf(body), isBase64: isBase64Encoded });
+}
+
+/** Of what is sent as it is; null for what is written as JSON. */
+function contentOf(body: unknown): BodyContent {
+  const bytes = bytesOf(body);
+  if (bytes !== null) return bytes;
+  if (!isObject(body)) return null;
+  return isStream(body) ? body : (platformBody(body)?.content ?? null);
 }
 
 /** A body as JSON, and whether it is the base64 of bytes that are no text. */

@@ -19,7 +19,18 @@ import type { AskEngine, GuestAsk } from './asks.ts';
 import { BodyPump } from './body-pump.ts';
 import { BodySource } from './body-source.ts';
 import { GuestCall } from './call.ts';
-import { bindContext, currentCall, installContext, markBegun, runAs, setSolo, shareProgress, then } from './context.ts';
+import {
+  bindContext,
+  currentCall,
+  getStores,
+  installContext,
+  markBegun,
+  runAs,
+  setSolo,
+  setStores,
+  shareProgress,
+  then,
+} from './context.ts';
 import { In, MAX_HEAD_UNITS, Out, Outbox, type MessageIn } from './mailbox.ts';
 import { describeError } from './describe-error.ts';
 
@@ -38,6 +49,8 @@ type Handler = (incoming: Incoming) => Promise<Outgoing> | Outgoing;
 type Body = (module: { exports: unknown }, exports: unknown, ctx: unknown) => unknown;
 
 const NativePromise = Promise;
+/** Where `await` is lowered, an async function takes six frames of a stack, of which its author is shown one. */
+const STACK_FRAMES = 40;
 const { defineProperty } = Object;
 const { parse } = JSON;
 const outbox = new Outbox();
@@ -57,8 +70,18 @@ let registered: Registered;
 const unflushed = dictionary<GuestAsk>();
 let unflushedCount = 0;
 
+/** What a bundle's own versions of Node's modules need of the engine (`NodeServices` of guest/node). */
+const nodeServices = {
+  __proto__: null,
+  env: {} as Readonly<Record<string, string>>,
+  getStores,
+  setStores,
+  bindContext,
+};
+
 installContext();
 harden(globalThis);
+(Error as unknown as { stackTraceLimit: number }).stackTraceLimit = STACK_FRAMES;
 const web: WebControls = installWeb(globalThis, {
   setTimer(id, delayMs) {
     const call = currentCall();
@@ -286,6 +309,7 @@ function log(level: string, message: string): void {
 /** `load(handOver, spec, seed, progress)`: what the user's code may find when it is evaluated. */
 function load(handOver: string, specText: string, seedBytes: ArrayBuffer, progress: ArrayBuffer): void {
   spec = parse(specText) as LoadSpec;
+  nodeServices.env = spec.env;
   seed = new Uint8Array(seedBytes);
   shareProgress(new Int32Array(progress));
   registered = installHandlerGlobals(globalThis, spec.env, currentCall);
@@ -294,6 +318,8 @@ function load(handOver: string, specText: string, seedBytes: ArrayBuffer, progre
     value: (given: unknown) => {
       delete (globalThis as Record<string, unknown>)[handOver];
       handedOver = given;
+      // A module that is not a script has no other way to them.
+      return nodeServices;
     },
     configurable: true,
   });
@@ -310,7 +336,7 @@ function start(kind: 'script' | 'module' | 'body' | 'failed' | 'unparsed', value
     else if (kind === 'module') handler = resolveHandler(evaluated(value), registered, spec);
     else if (typeof handedOver !== 'function') loadFault = ['LOAD_FAILED', 'The code ended before it was loaded', null];
     else if (kind === 'body') handler = bodyHandler(handedOver as Body);
-    else handler = resolveHandler((handedOver as () => unknown)(), registered, spec);
+    else handler = resolveHandler((handedOver as (services: object) => unknown)(nodeServices), registered, spec);
   } catch (error) {
     loadFault = faultOf(error, 'LOAD_FAILED');
   }

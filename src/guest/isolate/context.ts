@@ -9,15 +9,27 @@
 
 import type { GuestCall } from './call.ts';
 
-const { apply } = Reflect;
+const { apply, construct, ownKeys } = Reflect;
+const { defineProperty, getOwnPropertyDescriptor } = Object;
+const NativePromise = Promise;
 const nativeThen = Promise.prototype.then;
+const nativeResolve: unknown = Promise.resolve;
 
 let current: GuestCall | null = null;
 let solo: GuestCall | null = null;
+/** What `AsyncLocalStorage` keeps for the code that runs now: carried along with the invocation, and not looked into. */
+let stores: unknown = null;
 /** Shared with the executor: [0] the call that runs, [1] the last call that began. Read when the isolate is stuck. */
 let progress: Int32Array = new Int32Array(2);
 
 export const currentCall = (): GuestCall | null => current ?? solo;
+
+export const getStores = (): unknown => stores;
+
+/** Until the code that runs now returns. */
+export function setStores(value: unknown): void {
+  stores = value;
+}
 
 export function shareProgress(shared: Int32Array): void {
   progress = shared;
@@ -34,21 +46,28 @@ export function setSolo(call: GuestCall | null): void {
 
 export function runAs<T>(call: GuestCall | null, fn: () => T): T {
   const before = enter(call);
+  const storesBefore = stores;
+  stores = null;
   try {
     return fn();
   } finally {
+    stores = storesBefore;
     leave(before);
   }
 }
 
 export function bindContext<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => R {
   const call = current;
-  if (call === null) return fn;
+  const held = stores;
+  if (call === null && held === null) return fn;
   return function (this: unknown, ...args: A): R {
     const before = enter(call);
+    const storesBefore = stores;
+    stores = held;
     try {
       return apply(fn, this, args);
     } finally {
+      stores = storesBefore;
       leave(before);
     }
   };
@@ -61,29 +80,89 @@ export const then = (
   rejected: (reason: unknown) => unknown,
 ): unknown => apply(nativeThen, promise, [fulfilled, rejected]);
 
+/** Methods, so that they have no prototype and can't be constructed, as the standard says. */
+const patched = {
+  then(this: unknown, fulfilled?: unknown, rejected?: unknown): unknown {
+    return apply(nativeThen, this, [bindReaction(fulfilled), bindReaction(rejected)]);
+  },
+  resolve(this: unknown, value?: unknown): unknown {
+    if (this !== ContextPromise) return apply(nativeResolve as never, this, [adopt(value)]);
+    const isOurs = typeof value === 'object' && value instanceof NativePromise && value.constructor === ContextPromise;
+    return isOurs ? value : apply(nativeResolve as never, NativePromise, [adopt(value)]);
+  },
+};
+
+/**
+ * Promise, but for what it is resolved with (see {@link adopt}). What `then` and the like make are the engine's own: they
+ * are resolved with what a reaction returns, which is seen to there.
+ */
+const ContextPromise = function Promise(executor: unknown): object {
+  if (new.target === undefined) throw new TypeError("Promise constructor cannot be invoked without 'new'");
+  const made: unknown = new.target === ContextPromise ? NativePromise : new.target;
+  if (typeof executor !== 'function') return construct(NativePromise, [executor], made as never) as object;
+  const run = (resolve: (value: unknown) => void, reject: unknown): unknown =>
+    executor((value: unknown) => resolve(adopt(value)), reject) as unknown;
+  return construct(NativePromise, [run], made as never) as object;
+};
+
 export function installContext(): void {
-  const bound = {
-    // A method, so that it has no prototype and can't be constructed, as the standard says.
-    then(this: unknown, fulfilled?: unknown, rejected?: unknown): unknown {
-      return apply(nativeThen, this, [bindReaction(fulfilled), bindReaction(rejected)]);
+  const names = ownKeys(NativePromise);
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i] as string;
+    if (name === 'name' || name === 'length' || name === 'prototype') continue;
+    defineProperty(ContextPromise, name, getOwnPropertyDescriptor(NativePromise, name) as PropertyDescriptor);
+  }
+  defineProperty(ContextPromise, 'prototype', { value: NativePromise.prototype, writable: false });
+  const species = {
+    get [Symbol.species](): unknown {
+      return (this as unknown) === ContextPromise ? NativePromise : this;
     },
-  }.then;
-  void Object.defineProperty(Promise.prototype, 'then', {
-    value: bound,
-    writable: true,
-    enumerable: false,
-    configurable: true,
-  });
+  };
+  defineProperty(
+    ContextPromise,
+    Symbol.species,
+    getOwnPropertyDescriptor(species, Symbol.species) as PropertyDescriptor,
+  );
+  replace(ContextPromise, 'resolve', patched.resolve);
+  replace(NativePromise.prototype, 'then', patched.then);
+  replace(NativePromise.prototype, 'constructor', ContextPromise);
+  replace(globalThis, 'Promise', ContextPromise);
+}
+
+function replace(owner: object, name: string, value: unknown): void {
+  defineProperty(owner, name, { value, writable: true, enumerable: false, configurable: true });
+}
+
+/**
+ * What a promise is to be resolved with. The engine calls the `then` of anything that is no promise of its own (a lazy
+ * query, say) by itself, later, and would do so outside of the invocation.
+ */
+function adopt(value: unknown): unknown {
+  if ((typeof value !== 'object' || value === null) && typeof value !== 'function') return value;
+  if (current === null && stores === null) return value;
+  let method: unknown;
+  try {
+    method = (value as { then?: unknown }).then;
+  } catch {
+    // The engine finds out for itself, and rejects.
+    return value;
+  }
+  if (typeof method !== 'function' || method === patched.then) return value;
+  return { __proto__: null, then: bindContext((...settle: unknown[]) => apply(method, value, settle) as unknown) };
 }
 
 function bindReaction(reaction: unknown): unknown {
   const call = current;
-  if (call === null || typeof reaction !== 'function') return reaction;
+  const held = stores;
+  if ((call === null && held === null) || typeof reaction !== 'function') return reaction;
   return (value: unknown): unknown => {
     const before = enter(call);
+    const storesBefore = stores;
+    stores = held;
     try {
-      return (reaction as (value: unknown) => unknown)(value);
+      return adopt((reaction as (value: unknown) => unknown)(value));
     } finally {
+      stores = storesBefore;
       leave(before);
     }
   };

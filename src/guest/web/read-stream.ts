@@ -44,8 +44,9 @@ function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
 
 /** Two streams of what one holds. The second has chunks of its own: nobody who writes to one is seen in the other. */
 export function teeBody(stream: ReadableStream): readonly [ReadableStream, ReadableStream] {
+  if (!isByteStream(stream)) return new Tee(stream).streams;
   const teed = stream.tee();
-  return [teed[0], isByteStream(stream) ? teed[1] : withCopies(teed[1])];
+  return [teed[0], teed[1]];
 }
 
 /** One that copies its chunks when it is teed. The streams library keeps its slots in properties. */
@@ -57,20 +58,74 @@ function isByteStream(stream: object): boolean {
 interface Controller {
   enqueue(chunk: unknown): void;
   close(): void;
+  error(reason: unknown): void;
 }
 
-function withCopies(stream: ReadableStream): ReadableStream {
-  const reader = stream.getReader();
-  return modules.streams().makeStream(
-    {
-      __proto__: null,
-      pull: (controller: Controller) =>
-        chain(reader.read(), ({ done, value }) => {
-          if (done) controller.close();
-          else controller.enqueue(modules.cloning().structuredClone(value));
-        }),
-      cancel: (reason: unknown) => reader.cancel(reason),
-    },
-    { __proto__: null, highWaterMark: 0 },
-  );
+/** Reads one stream for two, as far as the faster of them wants. */
+class Tee {
+  readonly streams: readonly [ReadableStream, ReadableStream];
+  readonly #reader: ReadableStreamReader<unknown>;
+  #first: Controller | null = null;
+  #second: Controller | null = null;
+  #isReading = false;
+
+  constructor(stream: ReadableStream) {
+    this.#reader = stream.getReader();
+    this.streams = [
+      this.#branch(
+        (controller) => void (this.#first = controller),
+        () => this.#second === null,
+      ),
+      this.#branch(
+        (controller) => void (this.#second = controller),
+        () => this.#first === null,
+      ),
+    ];
+  }
+
+  /** `set` takes its controller, and null when it is cancelled. */
+  #branch(set: (controller: Controller | null) => void, isLast: () => boolean): ReadableStream {
+    return modules.streams().makeStream(
+      {
+        __proto__: null,
+        start: set,
+        pull: () => this.#read(),
+        cancel: (reason: unknown) => {
+          set(null);
+          return isLast() ? this.#reader.cancel(reason) : undefined;
+        },
+      },
+      { __proto__: null, highWaterMark: 0 },
+    );
+  }
+
+  #read(): void {
+    if (this.#isReading) return;
+    this.#isReading = true;
+    void chain(
+      this.#reader.read(),
+      ({ done, value }) => {
+        this.#isReading = false;
+        if (done) return this.#each((controller) => controller.close());
+        try {
+          const copy = modules.cloning().structuredClone(value);
+          this.#first?.enqueue(value);
+          this.#second?.enqueue(copy);
+        } catch (error) {
+          this.#fail(error);
+          void chain(this.#reader.cancel(error), ignore, ignore);
+        }
+      },
+      (error) => this.#fail(error),
+    );
+  }
+
+  #fail(reason: unknown): void {
+    this.#each((controller) => controller.error(reason));
+  }
+
+  #each(tell: (controller: Controller) => void): void {
+    if (this.#first !== null) tell(this.#first);
+    if (this.#second !== null) tell(this.#second);
+  }
 }

@@ -90,8 +90,11 @@ export class Request extends Body {
     if (input === BLANK) return;
     requireArguments(arguments.length, 1, 'new Request()');
     const from = isRequest(input) ? input : null;
-    if (from !== null) this.#copy(from);
-    else this.#url = withoutCredentials(canonicalUrl(`${input as string}`));
+    if (from !== null) {
+      this.#copy(from);
+      // What was sent may be a path alone, which is no URL to send anything to.
+      if (from.#source !== null) this.#url = canonicalUrl(from.#source.url);
+    } else this.#url = withoutCredentials(canonicalUrl(`${input as string}`));
     const hasBody = init !== undefined && init !== null && this.#initialize(init);
     if (from === null || hasBody || !hasContent(from)) return;
     this.#requireBodyMethod();

@@ -50,7 +50,8 @@ export async function removeFolders(folders: readonly string[]): Promise<void> {
   }
 }
 
-function isRemoved(folder: string): boolean {
+/** False where something is still in it, or it is not ours to remove. */
+export function isRemoved(folder: string): boolean {
   try {
     rmdirSync(folder);
     return true;

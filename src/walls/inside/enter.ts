@@ -18,7 +18,7 @@ export interface EntryOrder {
    * `stay`: this very process is the one. `start`: the command in its arguments is, which takes its place; its program
    * must be allowed by the filter.
    */
-  readonly then: 'stay' | 'start';
+  readonly next: 'stay' | 'start';
 }
 
 export type EntryCall = (typeof ENTRY_CALLS)[number];
@@ -125,13 +125,13 @@ export function enter(require: NodeJS.Require, order: EntryOrder, self: string):
   system('prctl', [PR_SET_NO_NEW_PRIVS, 1]);
   if (order.landlock !== null) restrictFiles(order.landlock);
   filterBy(programOf(order.filter));
-  if (order.then === 'start') {
+  if (order.next === 'start') {
     const F_SETFD = 2;
     const CHANNEL = 3;
     // Node takes its inherited descriptors from its children.
     system('fcntl', [CHANNEL, F_SETFD, 0]);
     const command = process.argv.slice(2);
-    process.execve?.(command[0] as string, command, process.env);
+    process.execve?.(command[0] as string, command);
   }
 
   const flag = process.execArgv.indexOf(self);

@@ -88,30 +88,37 @@ export type CallGroup = keyof typeof TABLE;
 export const NEWEST_CALL = 462;
 
 const ENTRY = /^([a-z]\w+) (\d+|-) (\d+|-)$/;
-const COLUMNS: Readonly<Record<Architecture, number>> = { x64: 2, arm64: 3 };
+
+interface Call {
+  readonly name: string;
+  readonly group: CallGroup;
+  readonly number: Readonly<Record<Architecture, number | null>>;
+}
+
+const CALLS: ReadonlyMap<string, Call> = new Map(
+  (Object.keys(TABLE) as CallGroup[]).flatMap((group) =>
+    TABLE[group].split(',').map((text) => {
+      const [, name, x64 = '', arm64 = ''] = ENTRY.exec(text.trim()) ?? [];
+      if (name === undefined) throw new Error(`${JSON.stringify(text)} is no entry of the table of system calls`);
+      return [name, { name, group, number: { x64: numberOf(x64), arm64: numberOf(arm64) } }] as const;
+    }),
+  ),
+);
+
+function numberOf(text: string): number | null {
+  return text === '-' ? null : Number(text);
+}
 
 /** The names of a group that exist on that machine. */
 export function callsOf(group: CallGroup, architecture: Architecture): readonly string[] {
-  return entriesOf(group)
-    .filter((entry) => entry[COLUMNS[architecture]] !== '-')
-    .map(([, name = '']) => name);
+  return [...CALLS.values()]
+    .filter((call) => call.group === group && call.number[architecture] !== null)
+    .map(({ name }) => name);
 }
 
 /** Null where that machine has no such call. Throws for a name that is not in the table. */
 export function callNumber(name: string, architecture: Architecture): number | null {
-  for (const group of Object.keys(TABLE) as CallGroup[]) {
-    const entry = entriesOf(group).find((each) => each[1] === name);
-    if (entry === undefined) continue;
-    const number = entry[COLUMNS[architecture]];
-    return number === '-' ? null : Number(number);
-  }
-  throw new Error(`${name} is not in the table of system calls`);
-}
-
-function entriesOf(group: CallGroup): readonly RegExpExecArray[] {
-  return TABLE[group].split(',').map((text) => {
-    const entry = ENTRY.exec(text.trim());
-    if (entry === null) throw new Error(`${JSON.stringify(text)} is no entry of the table of system calls`);
-    return entry;
-  });
+  const call = CALLS.get(name);
+  if (call === undefined) throw new Error(`${JSON.stringify(name)} is not in the table of system calls`);
+  return call.number[architecture];
 }

@@ -26,13 +26,22 @@ export function profileNamed(name: ProfileName, architecture: Architecture, opti
   const { groups, rules } = PROFILES[name];
   const left = options.alone ? groups.filter((group) => !OUT_OF_REACH.includes(group)) : groups;
   const started = options.startsNode && !left.includes('programs') ? ['execve'] : [];
-  return {
-    allowed: [...left.flatMap((group) => callsOf(group, architecture)), ...started],
-    rules: options.alone ? [...rules.filter(({ call }) => !SIGNALS.includes(call)), ...OWN_SIGNALS] : rules,
-  };
+  const allowed = [...left.flatMap((group) => callsOf(group, architecture)), ...started];
+  const wanted = options.alone ? [...rules.filter(({ call }) => !SIGNALS.includes(call)), ...OWN_SIGNALS] : rules;
+  // A rule decides alone about its call: it may not allow what the groups left out.
+  return { allowed, rules: wanted.filter(({ call, when }) => when.length === 0 || allowed.includes(call)) };
 }
 
-const ALWAYS: readonly CallGroup[] = ['descriptors', 'channel', 'events', 'memory', 'threads', 'signals', 'clocks', 'itself'];
+const ALWAYS: readonly CallGroup[] = [
+  'descriptors',
+  'channel',
+  'events',
+  'memory',
+  'threads',
+  'signals',
+  'clocks',
+  'itself',
+];
 
 const OUT_OF_REACH: readonly CallGroup[] = ['sockets', 'attributes'];
 
@@ -107,7 +116,9 @@ const ONE_SEAL: readonly Rule[] = [
   ]),
 ];
 
-const PROFILES: Readonly<Record<ProfileName, { readonly groups: readonly CallGroup[]; readonly rules: readonly Rule[] }>> = {
+const PROFILES: Readonly<
+  Record<ProfileName, { readonly groups: readonly CallGroup[]; readonly rules: readonly Rule[] }>
+> = {
   /** Starts other programs of its root and writes where its root lets it; talks by Unix sockets. */
   program: {
     groups: [...ALWAYS, 'looking', 'changing', 'attributes', 'programs', 'sockets'],

@@ -10,9 +10,13 @@ const RESULT: BuildResult = {
   format: 'script',
   code: new Uint8Array(Buffer.from('code')),
   cache: new Uint8Array([1, 2, 3]),
-  sourceMap: new Uint8Array(Buffer.from('{}')),
+  map: new Uint8Array(Buffer.from('{}')),
   interleaves: true,
   warnings: ['careful'],
+  fetched: new Map([
+    ['.cordon/modules/1', new Uint8Array(Buffer.from('one'))],
+    ['.cordon/modules/2', new Uint8Array(0)],
+  ]),
 };
 const HASH = 'a'.repeat(64);
 
@@ -32,7 +36,8 @@ test('a result comes back as it was, from another host too', async (t) => {
     ...RESULT,
     format: 'module',
     cache: null,
-    sourceMap: null,
+    map: null,
+    fetched: new Map(),
     interleaves: false,
     warnings: [],
   };

@@ -17,7 +17,7 @@ test('a bundle is cut into its parts', () => {
   const result = readReply(payload({ ...BUILT, warnings: ['index.ts:1:1: hm'] }, 'abcdef'), LIMIT);
   assert.equal(Buffer.from(result.code).toString(), 'abc');
   assert.equal(Buffer.from(result.cache!).toString(), 'de');
-  assert.equal(Buffer.from(result.sourceMap!).toString(), 'f');
+  assert.equal(Buffer.from(result.map!).toString(), 'f');
   assert.deepEqual([result.format, result.interleaves, result.warnings], ['script', true, ['index.ts:1:1: hm']]);
   assert.equal(readReply(payload({ ...BUILT, format: 'module' }, 'abcdef'), LIMIT).interleaves, false);
 });

@@ -6,7 +6,7 @@ import { commandFor, writeFixture } from './guest.ts';
 
 const script = writeFixture('executor.js', '');
 const host = writeFixture('data.txt', '');
-const entry = { start: null, load: writeFixture('enter.cjs', '') };
+const entry = { filters: 1, start: null, load: writeFixture('enter.cjs', '') };
 
 test('the script is shown below /cordon and given files at their own path unless told otherwise', () => {
   const root = minimalRoot(commandFor(script, { files: [{ host }, { host, inside: '/cordon/a/b.txt' }] }), entry, []);

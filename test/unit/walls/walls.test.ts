@@ -62,7 +62,10 @@ for (const name of WALL_NAMES) {
     test('the pid is node’s own on the host', async () => {
       const guest = await startGuest(wall, () => process.title, null);
       await answerOf(guest);
-      assert.match(readFileSync(`/proc/${guest.pid}/cmdline`, 'latin1'), /^[^\0]*node\0(--require\0[^\0]*\0)?[^\0]*guest-[\d-]+\.cjs\0$/);
+      assert.match(
+        readFileSync(`/proc/${guest.pid}/cmdline`, 'latin1'),
+        /^[^\0]*node\0(--require\0[^\0]*\0)?[^\0]*guest-[\d-]+\.cjs\0$/,
+      );
       await guest.kill();
     });
 
@@ -120,14 +123,15 @@ for (const name of WALL_NAMES) {
         wall,
         (path) => {
           const { spawnSync } = require('node:child_process');
-          const folder = require('node:fs').mkdtempSync('/tmp/build-');
+          const folder = process.argv[2] as string;
+          require('node:fs').mkdirSync(folder);
           require('node:fs').writeFileSync(`${folder}/in.ts`, 'let a: number = 1; console.log(a)');
           const { stdout, stderr } = spawnSync(path, [`${folder}/in.ts`, '--bundle', '--minify'], { encoding: 'utf8' });
           require('node:fs').rmSync(folder, { recursive: true });
           return stdout + stderr;
         },
         binary,
-        { files: [{ host: binary }], scratchBytes: 16 << 20 },
+        { args: [`/tmp/build-${process.pid}`], files: [{ host: binary }], scratchBytes: 16 << 20 },
       );
       assert.match(String(built), /console\.log\(/);
     });

@@ -8,6 +8,8 @@ interface AssertionOptions {
   readonly expected?: unknown;
   readonly operator?: string;
   readonly stackStartFn?: object;
+  /** What is said in the place of a message. */
+  readonly generated?: string | undefined;
 }
 
 /** What a comparison says when it fails. */
@@ -28,8 +30,8 @@ export class AssertionError extends Error {
   readonly expected: unknown;
   readonly operator: string | undefined;
 
-  constructor({ message, actual, expected, operator, stackStartFn }: AssertionOptions) {
-    super(message === undefined ? generated(actual, expected, operator) : String(message));
+  constructor({ message, actual, expected, operator, stackStartFn, generated }: AssertionOptions) {
+    super(message === undefined ? (generated ?? sentence(actual, expected, operator)) : String(message));
     this.generatedMessage = message === undefined;
     this.actual = actual;
     this.expected = expected;
@@ -46,11 +48,11 @@ const { captureStackTrace: captureStack } = Error as unknown as {
   captureStackTrace(error: Error, from: object): void;
 };
 
-function generated(actual: unknown, expected: unknown, operator = 'fail'): string {
-  const sentence = SENTENCES[operator];
-  if (sentence === undefined) return `${inspect(actual)} ${operator} ${inspect(expected)}`;
-  if (operator.startsWith('not')) return `${sentence}\n\n${inspect(expected)}`;
-  return `${sentence}\n+ actual - expected\n\n+ ${marked(actual, '+')}\n- ${marked(expected, '-')}\n`;
+function sentence(actual: unknown, expected: unknown, operator = 'fail'): string {
+  const start = SENTENCES[operator];
+  if (start === undefined) return `${inspect(actual)} ${operator} ${inspect(expected)}`;
+  if (operator.startsWith('not')) return `${start}\n\n${inspect(expected)}`;
+  return `${start}\n+ actual - expected\n\n+ ${marked(actual, '+')}\n- ${marked(expected, '-')}\n`;
 }
 
 const marked = (value: unknown, mark: string): string => inspect(value).replaceAll('\n', `\n${mark} `);

@@ -296,8 +296,11 @@ function amount(state: ReadableState, size: number | undefined): number {
   if (size !== undefined && size <= 0) return 0;
   if (state.length === 0 && state.ended) return 0;
   if (state.objectMode) return 1;
-  if (size === undefined || Number.isNaN(size))
-    return state.flowing === true && state.length > 0 ? (state.buffer[0] as Uint8Array | string).length : state.length;
+  if (size === undefined || Number.isNaN(size)) {
+    // Chunk by chunk; text that waits is one.
+    const isByChunk = state.length > 0 && (state.decoder === null || state.flowing === true);
+    return isByChunk ? (state.buffer[0] as Uint8Array | string).length : state.length;
+  }
   if (size <= state.length) return size;
   return state.ended ? state.length : 0;
 }

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
+import type { Artifact } from '../../../../src/core/function.ts';
 import { findWall } from '../../../support/builder.ts';
 import { makeVersion } from '../../../support/calls.ts';
 import { startIsolateTier, type TierUnderTest } from '../../../support/isolate-tier.ts';
@@ -24,17 +25,21 @@ export async function startTier(): Promise<TierUnderTest> {
   return startIsolateTier((await findWall('bwrap')) === null ? 'unshare' : 'bwrap');
 }
 
-/** Answers of one function in a sandbox, by the path of the request. */
-export async function runInSandbox(tier: TierUnderTest, code: string, paths: readonly string[]): Promise<string[]> {
-  const executor = await tier.tier.spawn();
+/** What one function in a sandbox answers to requests for these paths. */
+export async function runInSandbox(
+  { tier }: TierUnderTest,
+  artifact: Artifact,
+  paths: readonly string[],
+): Promise<string[]> {
+  const executor = await tier.spawn();
   try {
-    const version = makeVersion('snippets', { artifact: await tier.build(code), env: { MODE: 'test' } });
+    const version = makeVersion('snippets', { artifact, env: { MODE: 'test' } });
     const sandbox = new OpenSandbox(executor, version);
     const answers: string[] = [];
     for (const path of paths) answers.push((await sandbox.call({ url: `http://localhost/${path}` })).body);
     return answers;
   } finally {
-    await executor.kill();
+    await executor.kill('the test is over');
   }
 }
 
@@ -55,7 +60,7 @@ export async function sameInBoth(snippets: Snippets): Promise<void> {
   try {
     ours = await runInSandbox(
       tier,
-      code,
+      await tier.build(code),
       names.map((_, i) => `${i}`),
     );
   } finally {
@@ -64,7 +69,9 @@ export async function sameInBoth(snippets: Snippets): Promise<void> {
   const require = createRequire(import.meta.url);
   for (const [i, name] of names.entries()) {
     test(name, async () => {
-      const theirs = await new AsyncFunction('require', 'ending', `return (${functions[i]})().then(${ENDING});`)(require);
+      const theirs = await new AsyncFunction('require', 'ending', `return (${functions[i]})().then(${ENDING});`)(
+        require,
+      );
       // What no snippet means to show.
       assert.doesNotMatch(theirs as string, /"(?:ReferenceError|SyntaxError)"/);
       assert.deepEqual(JSON.parse(ours[i]!), JSON.parse(theirs as string));

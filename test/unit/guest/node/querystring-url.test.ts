@@ -1,6 +1,20 @@
 import { sameInBoth } from './both.ts';
 
-const QUERIES = JSON.stringify(['', 'a=1', 'a=1&a=2&b', '=x', 'a=b=c', 'a%20b=c+d', '%E4%BD%A0=%zz', 'a=%F0%9F%98%80', '&&a&', '__proto__=1', 'a[]=1', '%', 'x=%ff%fe']);
+const QUERIES = JSON.stringify([
+  '',
+  'a=1',
+  'a=1&a=2&b',
+  '=x',
+  'a=b=c',
+  'a%20b=c+d',
+  '%E4%BD%A0=%zz',
+  'a=%F0%9F%98%80',
+  '&&a&',
+  '__proto__=1',
+  'a[]=1',
+  '%',
+  'x=%ff%fe',
+]);
 const URLS = JSON.stringify([
   'http://user:pa%20ss@Example.COM:8080/p/a/t/h?query=string#hash',
   'https://a.b/',
@@ -17,7 +31,26 @@ const URLS = JSON.stringify([
   'http://[::1]:80/x',
   '',
 ]);
-const LINKS = JSON.stringify(['', 'g', './g', 'g/', '/g', '?y', 'g?y', '#s', 'g#s', '.', './', '..', '../', '../g', '../..', '../../g', 'http://other/x', '//host/x']);
+const LINKS = JSON.stringify([
+  '',
+  'g',
+  './g',
+  'g/',
+  '/g',
+  '?y',
+  'g?y',
+  '#s',
+  'g#s',
+  '.',
+  './',
+  '..',
+  '../',
+  '../g',
+  '../..',
+  '../../g',
+  'http://other/x',
+  '//host/x',
+]);
 
 await sameInBoth({
   'querystring parses': `const qs = require('querystring'); return ${QUERIES}.map((q) => Object.entries(qs.parse(q)))`,
