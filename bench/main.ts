@@ -14,11 +14,12 @@ import { control } from './control.ts';
 import { egress } from './egress.ts';
 import { execute } from './execute.ts';
 import { memory } from './memory.ts';
+import { noisy } from './noisy.ts';
 import { soak } from './soak.ts';
 import { textOf } from './support/print.ts';
 import { warm } from './warm.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [warm, soak, execute, cold, memory, control, egress];
+const BENCHMARKS: readonly Benchmark[] = [warm, soak, execute, cold, memory, control, egress, noisy];
 
 const USAGE = `Usage: npm run bench -- [name …] [--quick] [--json] [--requests N]
 

@@ -27,7 +27,8 @@ const LANES: readonly (readonly AttackClass[])[] = [
   ['cpu'],
   ['memory', 'floods'],
   ['realm', 'intrinsics', 'results'],
-  ['tenant', 'host', 'egress', 'http', 'identity', 'uploads'],
+  ['tenant', 'host', 'egress', 'http', 'identity'],
+  ['uploads'],
 ];
 
 /** For the server to end what it has been told to, before its memory is read again. */
@@ -43,7 +44,7 @@ export async function runSuite(options: SuiteOptions): Promise<Report> {
   try {
     const tiers = options.tiers ?? (await workingTiers(client, laid, server));
     const runs = runsOf(attacks, tiers, server.own !== null);
-    await warmUp(client, laid);
+    await warmUp(client, laid, server);
     const rssBefore = (await server.own?.rssBytes()) ?? null;
     const { victim } = laid.ground;
     const probe = startSteadyProbe(client, { ...victim, path: `/fn/${victim.steady}` }, probeRate);
@@ -156,7 +157,19 @@ async function workingTiers(client: HttpClient, laid: LaidOut, { operatorToken }
   return working;
 }
 
-/** What a server keeps for good after its first requests is no growth. */
-async function warmUp(client: HttpClient, { ground: { victim } }: LaidOut): Promise<void> {
-  for (let i = 0; i < 300; i++) await client.send({ path: `/fn/${victim.steady}`, host: victim.host });
+const WARM_REQUESTS = 2_000;
+const WARM_DEPLOYMENTS = 40;
+
+/** What a server keeps for good once it has done everything a few times is no growth. */
+async function warmUp(client: HttpClient, laid: LaidOut, { operatorToken: token }: Server): Promise<void> {
+  const { victim, operatorHost: host } = laid.ground;
+  for (let i = 0; i < WARM_REQUESTS; i += 20)
+    await Promise.all(Array.from({ length: 20 }, () => client.send({ path: `/fn/${victim.steady}`, host: victim.host })));
+  for (let i = 0; i < WARM_DEPLOYMENTS; i++) {
+    const name = `${laid.prefix}-warm`;
+    const json = { code: `export default () => new Response('${i}'.repeat(1e5))`, tenant: victim.tenant };
+    await client.send({ path: `/api/v1/functions/${name}`, method: 'PUT', host, token, json });
+    await client.send({ path: `/fn/${name}`, host: victim.host });
+    await client.send({ path: `/api/v1/functions/${name}?tenant=${victim.tenant}`, method: 'DELETE', host, token });
+  }
 }

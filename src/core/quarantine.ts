@@ -14,9 +14,9 @@ export type QuarantineCause =
   | 'spin'
   /** It used more CPU time than it may. */
   | 'cpu'
-  /** Its executor died, was broken, or fell silent. */
+  /** Its executor died, or can't be trusted any more. */
   | 'crash'
-  | 'broken'
+  /** Its executor gave no sign of life. */
   | 'silence';
 
 /** `alone`: it runs in an executor of its own. `refused`: it is not run at all. */

@@ -85,7 +85,7 @@ async function bundleOne(esbuild: typeof Esbuild, path: string, plugin: Esbuild.
     minifyWhitespace: true,
     plugins: [plugin],
   });
-  return result.outputFiles![0]!.text;
+  return result.outputFiles[0]!.text;
 }
 
 /** `names`: absolute path → name. */

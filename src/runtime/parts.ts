@@ -135,12 +135,17 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
       : createBuilder({ wall, cacheDir: join(cacheDir, 'builds'), maxBundleBytes: config.maxBundleBytes });
   closers.add(() => builder?.close());
   const supervisor = new Supervisor({
-    tiers: probed.filter(({ probe }) => probe.works).map(({ tier }) => tier),
+    tiers: probed.filter((status) => status.probe.works).map(({ tier }) => tier),
     whyNot: (name) => refusalOf(tiers, name),
     logs,
     poolSize: config.poolSize,
     executorMemoryMb: config.executorMemoryMb,
     hostMemoryMb: config.hostMemoryMb,
+    hostConcurrency: config.hostConcurrency,
+    queueMs: config.queueMs,
+    cpuMs: config.cpuMs,
+    idleMs: config.idleMs,
+    recycleAfter: config.recycleAfter,
     tenantConcurrency: (tenant) => tenants.concurrency(tenant) ?? config.tenantConcurrency,
     report: line,
     meter: usage,

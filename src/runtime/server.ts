@@ -1,7 +1,7 @@
 /** Server: HTTP in front of the parts. */
 
 import type { Server } from 'node:http';
-import pg from 'pg';
+import { Pool } from 'pg';
 import { createAuthenticator } from '../auth/authenticator.ts';
 import { createJwtVerifier } from '../auth/jwt.ts';
 import type { Config } from '../config.ts';
@@ -51,7 +51,7 @@ async function serve(parts: Parts): Promise<RunningServer> {
   const ratePool =
     config.databaseUrl === null
       ? null
-      : new pg.Pool({ connectionString: config.databaseUrl, max: RATE_CONNECTIONS }).on('error', report);
+      : new Pool({ connectionString: config.databaseUrl, max: RATE_CONNECTIONS }).on('error', report);
   const limits = await createRateLimits(ratePool);
   const tls = config.tls === null ? null : readTls(config.tls);
   const operators = createAuthenticator({ adminToken: admin.token, tokens });

@@ -20,6 +20,16 @@ export interface LimitsConfig {
   readonly tenantConcurrency: number;
   /** Functions of a tenant that has no quota of its own. */
   readonly tenantFunctions: number;
+  /** Invocations of all tenants at a time. */
+  readonly hostConcurrency: number;
+  /** How long a request waits for its turn. */
+  readonly queueMs: number;
+  /** CPU that a function may use without finishing a request. */
+  readonly cpuMs: number;
+  /** After so long without a request nothing of a function is in memory. */
+  readonly idleMs: number;
+  /** Sandboxes that an executor has closed before it is replaced. */
+  readonly recycleAfter: number;
   /** What a user may invoke through the operator API. */
   readonly invokeRate: RateRule;
   /** Null: no limit. */
@@ -40,6 +50,11 @@ export interface LimitsOptions {
   readonly poolSize?: number;
   readonly tenantConcurrency?: number;
   readonly tenantFunctions?: number;
+  readonly hostConcurrency?: number;
+  readonly queueMs?: number;
+  readonly cpuMs?: number;
+  readonly idleMs?: number;
+  readonly recycleAfter?: number;
   /** `60` a minute, or `10/1s`. */
   readonly invokeRate?: string;
   readonly functionRate?: string;
@@ -61,6 +76,11 @@ export function readLimits(options: LimitsOptions, env: Environment): LimitsConf
     poolSize: read(TABLE.poolSize, options.poolSize, env),
     tenantConcurrency: read(TABLE.tenantConcurrency, options.tenantConcurrency, env),
     tenantFunctions: read(TABLE.tenantFunctions, options.tenantFunctions, env),
+    hostConcurrency: read(TABLE.hostConcurrency, options.hostConcurrency, env),
+    queueMs: read(TABLE.queueMs, options.queueMs, env),
+    cpuMs: read(TABLE.cpuMs, options.cpuMs, env),
+    idleMs: read(TABLE.idleMs, options.idleMs, env),
+    recycleAfter: read(TABLE.recycleAfter, options.recycleAfter, env),
     invokeRate: read(TABLE.invokeRate, options.invokeRate, env),
     functionRate: read(TABLE.functionRate, options.functionRate, env),
     clientRate: read(TABLE.clientRate, options.clientRate, env),
@@ -113,6 +133,29 @@ const TABLE = {
   poolSize: whole('CORDON_POOL_SIZE', '2', 0, 64, 'Executors that wait, booted and walled, for a function'),
   tenantConcurrency: whole('CORDON_TENANT_CONCURRENCY', '512', 1, 1_000_000, 'Invocations of one tenant at a time'),
   tenantFunctions: whole('CORDON_TENANT_FUNCTIONS', '10000', 1, 10_000_000, 'Functions that one tenant may have'),
+  hostConcurrency: whole('CORDON_HOST_CONCURRENCY', '2048', 1, 1_000_000, 'Invocations of all tenants at a time'),
+  queueMs: whole('CORDON_QUEUE_MS', '1000', 0, 60_000, 'How long a request waits for its turn before it is refused'),
+  cpuMs: whole(
+    'CORDON_FUNCTION_CPU_MS',
+    '30000',
+    10,
+    3_600_000,
+    'CPU that a function may use without finishing a request',
+  ),
+  idleMs: whole(
+    'CORDON_IDLE_MS',
+    '600000',
+    100,
+    86_400_000,
+    'After so long without a request a function leaves memory',
+  ),
+  recycleAfter: whole(
+    'CORDON_RECYCLE_AFTER',
+    '5000',
+    1,
+    1_000_000_000,
+    'Sandboxes closed before an executor is replaced',
+  ),
   invokeRate: {
     name: 'CORDON_INVOKE_RATE',
     fallback: '60',

@@ -64,6 +64,7 @@ export interface ArtifactsTable {
   number: number;
   code: Uint8Array;
   cache: Uint8Array | null;
+  map: Uint8Array | null;
 }
 
 export interface SourcesTable {

@@ -304,7 +304,7 @@ export class Cordon {
       onBroken: (reason, culprit) => {
         report(`executor ${id} of ${this.key}: ${reason}`);
         const named = [...this.#versions.keys()].filter(({ key }) => key === culprit);
-        void this.end(reason, { versions: named.length > 0 ? named : this.running(), cause: 'broken' });
+        void this.end(reason, { versions: named.length > 0 ? named : this.running(), cause: 'crash' });
       },
       onOverrun: (version) => {
         report(`executor ${id} of ${this.key}: ${version.key} did not end when its time was over`);

@@ -26,6 +26,7 @@ export class ExecutorPool {
   readonly #starts = new Set<Promise<void>>();
   /** An executor has just failed to start: the next attempt waits a little. */
   #resting = false;
+  #failuresInARow = 0;
   #closed = false;
   #filled: (() => void)[] = [];
 
@@ -94,6 +95,7 @@ export class ExecutorPool {
   async #startOne(): Promise<void> {
     try {
       const executor = await this.tier.spawn();
+      this.#failuresInARow = 0;
       if (this.#closed) await executor.kill(CLOSING);
       else this.#offer(executor);
     } catch (error) {
@@ -101,12 +103,13 @@ export class ExecutorPool {
     }
   }
 
-  /** Nobody waits for the next attempt: it may fail as well. */
+  /** Once is an accident, and is tried again at once. Nobody waits for more than that. */
   #failed(error: unknown): void {
     this.#report(
       `${this.tier.name}: an executor could not be started: ${error instanceof Error ? error.message : String(error)}`,
     );
     const unavailable = error instanceof Fault && error.code === 'TIER_UNAVAILABLE';
+    if (++this.#failuresInARow < 2 && !unavailable) return;
     for (const answer of this.#waiting.splice(0))
       answer(unavailable ? error : new Fault('OVERLOADED', 'No executor could be started'));
     for (const filled of this.#filled.splice(0)) filled();

@@ -104,7 +104,7 @@ export const endingWithHost = (): readonly string[] => [requireTool('setpriv'), 
  * Before a launcher: into the cgroup, without core dumps, which would show the memory of a tenant to whoever collects
  * them on the host, and before the host itself in the eyes of a kernel that is out of memory.
  */
-export function prelude(cgroup: Cgroup | null): readonly string[] {
+function prelude(cgroup: Cgroup | null): readonly string[] {
   return [requireTool('sh'), '-c', PRELUDE, 'sh', ...(cgroup?.entrances ?? []), '--'];
 }
 

@@ -74,7 +74,7 @@ export function nodeCommand(command: WalledCommand, entry: Entry): readonly stri
 }
 
 /** Where the scripts of an entry are shown. */
-export function entryFiles({ start, load }: Entry): readonly { readonly host: string; readonly inside: string }[] {
+function entryFiles({ start, load }: Entry): readonly { readonly host: string; readonly inside: string }[] {
   return [
     ...(start === null ? [] : [{ host: start, inside: START_INSIDE }]),
     ...(load === null ? [] : [{ host: load, inside: LOAD_INSIDE }]),

@@ -124,8 +124,7 @@ export interface Wall {
   start(command: WalledCommand): Promise<WalledProcess>;
 }
 
-export const LIMIT_KINDS = ['memory', 'cpu', 'tasks'] as const;
-export type LimitKind = (typeof LIMIT_KINDS)[number];
+export type LimitKind = 'memory' | 'cpu' | 'tasks';
 
 /** What a wall is put together from. */
 export interface WallParts {

@@ -12,11 +12,13 @@ import { makeVersion } from '../support/calls.ts';
 import type { TierUnderTest } from '../support/isolate-tier.ts';
 import { NOT_BEGUN, OpenSandbox } from '../support/sandbox.ts';
 import { testFetching } from './fetching.ts';
+import { testServices } from './services.ts';
 
 export type StartTier = (capabilities?: Capabilities) => Promise<TierUnderTest>;
 
 export function testTier(name: string, start: StartTier): void {
   testFetching(name, start);
+  testServices(name, start);
   describe(name, () => {
     let subject: TierUnderTest;
     let executor: Executor;

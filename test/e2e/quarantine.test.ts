@@ -103,7 +103,6 @@ test('kill -9 of every executor under load loses only what had begun, and the lo
   while (afterKill < 100) await delay(10);
   over = true;
   await Promise.all(clients);
-  console.error(failures, server.output().split('\n').filter((l) => l.startsWith('[cordon]')));
   assert.ok(failures.length > 0 && failures.length <= CLIENTS, `${failures.length} failed`);
   for (const failure of failures) assert.match(failure, /^503 SANDBOX_RECYCLED/);
 });

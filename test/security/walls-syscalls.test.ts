@@ -12,119 +12,14 @@ import { callNumber } from '../../src/walls/seccomp/calls.ts';
 import type { Architecture } from '../../src/walls/seccomp/calls.ts';
 import { WALL_NAMES } from '../../src/walls/wall.ts';
 import { answerOf, ask, FOLDER_VARIABLE, startGuest, wallNamed } from '../unit/walls/guest.ts';
+import { OF_EVERYONE, OF_EXECUTORS, OF_SEALED } from './walls-calls.ts';
+import type { Argument, Attack } from './walls-calls.ts';
 
 const AS_ROOT = process.getuid?.() === 0;
 const OTHER_UID = '61235';
 const [EPERM, EACCES, ENOTTY, ENOSYS, EAFNOSUPPORT] = [1, 13, 25, 38, 97];
 /** What a filter answers; anything else says that the kernel itself got to see the call. */
 const REFUSALS: readonly number[] = [EPERM, EACCES, ENOTTY, ENOSYS, EAFNOSUPPORT];
-
-/** A text is passed as a pointer to it, `room` as a pointer to 256 zero bytes. */
-type Argument = number | string | { readonly room: true };
-type Attack = readonly [what: string, call: string, ...args: readonly Argument[]];
-
-const room = { room: true } as const;
-const AT_FDCWD = -100;
-const CLONE_NEWUSER = 0x1000_0000;
-const CLONE_NEWNS = 0x2_0000;
-const SIGCHLD = 17;
-
-const OF_EVERYONE: readonly Attack[] = [
-  ['makes an IPv4 socket', 'socket', 2, 1, 0],
-  ['makes an IPv6 socket', 'socket', 10, 1, 0],
-  ['makes a raw socket', 'socket', 2, 3, 255],
-  ['makes a netlink socket', 'socket', 16, 3, 0],
-  ['makes a packet socket', 'socket', 17, 3, 0],
-  ['makes a socket of the kernel’s crypto', 'socket', 38, 5, 0],
-  ['makes a vsock socket, which no network namespace holds', 'socket', 40, 1, 0],
-  ['makes a pair of datagram sockets, which reach any address', 'socketpair', 1, 2, 0, room],
-  ['traces the process that started it', 'ptrace', 16, 1, 0, 0],
-  ['asks to be traced', 'ptrace', 0, 0, 0, 0],
-  ['reads the memory of another process', 'process_vm_readv', 1, room, 1, room, 1],
-  ['writes the memory of another process', 'process_vm_writev', 1, room, 1, room, 1],
-  ['compares itself with another process', 'kcmp', 1, 2, 0, 0, 0],
-  ['takes a descriptor of another process', 'pidfd_open', 1, 0],
-  ['sets up an io_uring', 'io_uring_setup', 8, room],
-  ['enters an io_uring that it hopes is there', 'io_uring_enter', 5, 1, 0, 0],
-  ['sets up asynchronous IO', 'io_setup', 1, room],
-  ['loads a BPF program', 'bpf', 5, room, 120],
-  ['makes a BPF map', 'bpf', 0, room, 72],
-  ['opens a performance event', 'perf_event_open', room, 0, -1, -1, 0],
-  ['handles page faults of the kernel', 'userfaultfd', 0],
-  ['handles page faults of its own', 'userfaultfd', 1],
-  ['finds its session keyring', 'keyctl', 0, -3, 1],
-  ['adds a key', 'add_key', 'user', 'name', room, 8, -2],
-  ['requests a key', 'request_key', 'user', 'name', 0, -2],
-  ['makes a user namespace', 'unshare', CLONE_NEWUSER],
-  ['makes a mount namespace', 'unshare', CLONE_NEWNS],
-  ['starts a process in a user namespace', 'clone', CLONE_NEWUSER + SIGCHLD, 0, 0, 0, 0],
-  ['starts a process by arguments that a filter can’t see', 'clone3', room, 88],
-  ['opens by arguments that a filter can’t see', 'openat2', AT_FDCWD, '/', room, 24],
-  ['enters another namespace', 'setns', 0, 0],
-  ['mounts a file system', 'mount', 'none', '/', 'tmpfs', 0, 0],
-  ['unmounts one', 'umount2', '/proc', 2],
-  ['opens a file system', 'fsopen', 'tmpfs', 0],
-  ['clones a mount', 'open_tree', AT_FDCWD, '/', 1],
-  ['changes a mount', 'mount_setattr', AT_FDCWD, '/', 0, room, 32],
-  ['changes its root', 'chroot', '/'],
-  ['pivots its root', 'pivot_root', '/', '/'],
-  ['opens a file by its handle', 'open_by_handle_at', AT_FDCWD, room, 0],
-  ['watches whole file systems', 'fanotify_init', 0, 0],
-  ['takes away the randomness of addresses', 'personality', 0x4_0000],
-  ['loads a module', 'init_module', room, 256, ''],
-  ['loads another kernel', 'kexec_load', 0, 0, 0, 0],
-  ['restarts the machine', 'reboot', 0xfee1_dead, 672_274_793, 0, 0],
-  ['adds swap', 'swapon', '/x', 0],
-  ['reads the kernel’s log', 'syslog', 3, room, 256],
-  ['sets the clock', 'settimeofday', room, 0],
-  ['sets the host’s name', 'sethostname', 'x', 1],
-  ['becomes root', 'setuid', 0],
-  ['becomes root, with all that it saved', 'setresuid', 0, 0, 0],
-  ['joins root’s groups', 'setgroups', 1, room],
-  ['gives itself capabilities', 'capset', room, room],
-  ['makes a device', 'mknodat', AT_FDCWD, '/tmp/disk', 0o060_666, 0xfe00],
-  ['makes a file that is in no file system', 'memfd_create', 'x', 0],
-  ['runs a program by its descriptor', 'execveat', 3, '', 0, 0, 0x1000],
-  ['puts characters into a terminal', 'ioctl', 0, 0x5412, room],
-  ['puts characters into the console', 'ioctl', 0, 0x541c, room],
-  ['sends signals by a descriptor’s owner', 'fcntl', 3, 8, 1],
-  ['forgets to die with its parent', 'prctl', 1, 0, 0, 0, 0],
-  ['turns its core dumps on', 'prctl', 4, 1, 0, 0, 0],
-  ['moves its own memory map', 'prctl', 35, 1, 0, 0, 0],
-  ['takes the limit of core dumps away', 'prlimit64', 0, 4, room, 0],
-  ['leaves its session', 'setsid'],
-  ['shares memory by a key', 'shmget', 1, 4096, 0o1666],
-  ['shares a semaphore by a key', 'semget', 1, 1, 0o1666],
-  ['shares a queue by a key', 'msgget', 1, 0o1666],
-  ['opens a message queue', 'mq_open', '/x', 0o102, 0o666, 0],
-];
-
-const OF_EXECUTORS: readonly Attack[] = [
-  ['starts a process', 'clone', SIGCHLD, 0, 0, 0, 0],
-  ['runs a program', 'execve', '/cordon/node', 0, 0],
-  ['makes a Unix socket', 'socket', 1, 1, 0],
-  ['connects to a socket', 'connect', 3, room, 2],
-  ['listens', 'listen', 3, 1],
-  ['signals the first process of its namespace, or of the host', 'kill', 1, 9],
-  ['signals all processes', 'kill', -1, 9],
-  ['signals a thread of another process', 'tgkill', 1, 1, 9],
-  ['opens a file for writing', 'openat', AT_FDCWD, '/dev/null', 1, 0],
-  ['makes a file', 'openat', AT_FDCWD, '/tmp/x', 0o102, 0o666],
-  ['makes a file without a name', 'openat', AT_FDCWD, '/tmp', 0o2020_0002, 0o666],
-  ['removes a file', 'unlinkat', AT_FDCWD, '/cordon/node', 0],
-  ['makes a folder', 'mkdirat', AT_FDCWD, '/tmp/y', 0o777],
-  ['changes the mode of a file', 'fchmodat', AT_FDCWD, '/cordon/node', 0o777, 0],
-  ['has its system calls answered by another process', 'seccomp', 1, 8, room],
-];
-
-const OF_SEALED: readonly Attack[] = [
-  ['opens a file', 'openat', AT_FDCWD, '/dev/null', 0, 0],
-  ['finds out about a file', 'newfstatat', AT_FDCWD, '/', room, 0],
-  ['reads a link', 'readlinkat', AT_FDCWD, '/proc/self/exe', room, 256],
-  ['changes its folder', 'chdir', '/proc'],
-  ['lists a folder', 'getdents64', 3, room, 256],
-  ['takes another filter', 'seccomp', 1, 1, room],
-];
 
 const QUIET: readonly string[] = ['--no-warnings'];
 const WITHOUT_FFI: readonly string[] = ['--no-addons', '--no-experimental-ffi'];

@@ -61,7 +61,7 @@ test('a bad value stops start-up with a sentence that names it, what was found a
     [{ CORDON_OPERATOR_HOSTS: 'localhost:3003' }, /CORDON_OPERATOR_HOSTS/],
     [{ CORDON_TRUSTED_PROXIES: '10.0.0.0/33' }, /CORDON_TRUSTED_PROXIES/],
     [{ CORDON_TRUSTED_PROXIES: 'proxy.internal' }, /CORDON_TRUSTED_PROXIES/],
-    [{ CORDON_WALL: 'brick' }, /CORDON_WALL is "brick", but it must be one of bwrap, unshare, none/],
+    [{ CORDON_WALL: 'brick' }, /CORDON_WALL is "brick", but it must be one of bwrap, unshare, landlock, none/],
     [{ CORDON_WALL: 'none' }, /--unsafe-no-os-sandbox/],
     [{ CORDON_UNSAFE_NO_OS_SANDBOX: 'yes' }, /CORDON_UNSAFE_NO_OS_SANDBOX is "yes", but it must be 1 or 0/],
     [{ CORDON_ACCESS_LOG: 'constructor' }, /CORDON_ACCESS_LOG/],

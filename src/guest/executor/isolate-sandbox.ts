@@ -20,6 +20,7 @@ import { loadCode } from './load-code.ts';
 import { readRecords, type RecordReader } from './records.ts';
 import { ReplySender } from './reply-sender.ts';
 import type { SandboxOwner } from './sandbox-owner.ts';
+import { Services } from './services/services.ts';
 
 interface ExecutorCall {
   readonly id: number;
@@ -46,6 +47,13 @@ export class IsolateSandbox {
   readonly #meta: OpenMeta;
   readonly #calls = new Map<number, ExecutorCall>();
   readonly #timers = new GuestTimers((id) => this.#post(`[${In.TIMER},${id}]`));
+  readonly #services = new Services(
+    (request, buffers, outcome) => {
+      const indexes = buffers.map((bytes) => this.#beside(transferred(bytes)));
+      this.#post(`[${In.SERVICE},${request},[${indexes.join(',')}],${outcome}]`);
+    },
+    (call) => this.#calls.has(call),
+  );
   readonly #progress = new Int32Array(new SharedArrayBuffer(8));
   #inbox: string[] = [];
   #arguments: GuestArgument[] = [];
@@ -136,17 +144,8 @@ export class IsolateSandbox {
     ready.onCatastrophe.current = () => this.#lost();
     this.#turnSinceMs = performance.now();
     try {
-      const { interleaves, responseBytes, logBytes, env, functionName, handler, handlerName, memoryMb } = this.#meta;
-      const spec = JSON.stringify({
-        interleaves,
-        responseBytes,
-        logBytes,
-        env,
-        functionName,
-        kind: handler,
-        name: handlerName,
-        memoryMb,
-      });
+      const { format: _, codeBytes: __, handler: kindOfHandler, handlerName: name, ...rest } = this.#meta;
+      const spec = JSON.stringify({ ...rest, kind: kindOfHandler, name });
       ready.port.applyIgnored(undefined, [
         'load',
         HAND_OVER,
@@ -231,6 +230,8 @@ export class IsolateSandbox {
         return this.#timers.clear(record.id);
       case Out.SANDBOX_LOG:
         return this.#owner.sender.sendMeta(FrameType.SANDBOX_LOG, this.id, record.meta, null);
+      case Out.SERVICE:
+        return this.#services.take(record);
     }
     const call = this.#calls.get(record.id);
     if (call !== undefined) this.#deliverTo(call, record);
@@ -347,6 +348,7 @@ export class IsolateSandbox {
 
   #forget(call: ExecutorCall): void {
     this.#calls.delete(call.id);
+    this.#services.callOver(call.id);
     this.#owner.onCallOver(call.id);
   }
 
@@ -354,6 +356,7 @@ export class IsolateSandbox {
     this.#gone = true;
     for (const call of this.#calls.values()) this.#forget(call);
     this.#timers.clearAll();
+    this.#services.end();
     this.#inbox = [];
     this.#arguments = [];
     this.#owner.onGone(this);

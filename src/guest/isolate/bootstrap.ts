@@ -33,6 +33,7 @@ import {
 } from './context.ts';
 import { In, MAX_HEAD_UNITS, Out, Outbox, type MessageIn } from './mailbox.ts';
 import { describeError } from './describe-error.ts';
+import { GuestServices } from './services.ts';
 
 interface LoadSpec extends HandlerSpec {
   readonly interleaves: boolean;
@@ -66,6 +67,7 @@ let loadLogUnits = 0;
 /** What a classic script gave: the bundle's function, or the one around a body. */
 let handedOver: unknown = null;
 let registered: Registered;
+const services = new GuestServices(outbox, (call) => calls[call.id] !== call);
 /** What was asked for and has begun to come in this turn. */
 const unflushed = dictionary<GuestAsk>();
 let unflushedCount = 0;
@@ -100,6 +102,7 @@ const web: WebControls = installWeb(globalThis, {
   bindContext,
   seed: () => seed,
   ask,
+  serve: (text, body, listener) => services.begin(liveCall(), text, body, listener),
   reportError: (error) => log('error', `Uncaught ${describeError(error).stack ?? describeError(error).message}`),
 });
 
@@ -110,10 +113,16 @@ const askEngine: AskEngine = {
   flushLater: (waiting) => void (unflushed[unflushedCount++] = waiting),
 };
 
+/** The invocation that runs now, unless it is over. */
+function liveCall(): GuestCall | null {
+  const call = currentCall();
+  return call === null || calls[call.id] !== call ? null : call;
+}
+
 /** Asks on behalf of the invocation that runs now. */
 function ask(kind: string, meta: string, body: AskBody, listener: AskListener): Ask | null {
-  const call = currentCall();
-  return call === null || calls[call.id] !== call ? null : call.asksWith(askEngine).begin(kind, meta, body, listener);
+  const call = liveCall();
+  return call === null ? null : call.asksWith(askEngine).begin(kind, meta, body, listener);
 }
 
 function port(...args: unknown[]): unknown {
@@ -145,9 +154,10 @@ function flush(): void {
 function deliver(message: MessageIn, args: readonly unknown[]): void {
   if (message[0] === In.CALL) return begin(message[1], message[2], message[3], args);
   if (message[0] === In.TIMER) return fireTimer(message[1]);
+  const bytes = (index: number): Uint8Array => new Uint8Array(args[1 + index] as ArrayBuffer);
+  if (message[0] === In.SERVICE) return services.deliver(message, bytes);
   const call = calls[message[1]];
   if (call === undefined) return;
-  const bytes = (index: number): Uint8Array => new Uint8Array(args[1 + index] as ArrayBuffer);
   runAs(call, () => {
     if (message[0] === In.DATA) call.source?.push(bytes(message[2]));
     else if (message[0] === In.END) call.source?.end();

@@ -18,7 +18,8 @@ export type MessageIn =
   | readonly [kind: 3, call: number, credit: number]
   | readonly [kind: 4, call: number]
   | readonly [kind: 5, timer: number]
-  | AnswerMessage;
+  | AnswerMessage
+  | ServiceMessage;
 
 /** To what a call has asked for: the ask's number stands in the meta, where there is one. */
 export type AnswerMessage =
@@ -27,6 +28,14 @@ export type AnswerMessage =
   | readonly [kind: 8, call: number, ask: number]
   | readonly [kind: 9, call: number, failure: AnswerFailMeta]
   | readonly [kind: 10, call: number, ask: number, credit: number];
+
+/** To what was asked of the executor itself: the bytes are arguments by their index. */
+export type ServiceMessage = readonly [
+  kind: 11,
+  request: number,
+  buffers: readonly number[],
+  outcome: readonly [ok: 1, value: unknown] | readonly [ok: 0, name: string, message: string],
+];
 
 export const In = {
   CALL: 0,
@@ -40,6 +49,7 @@ export const In = {
   ANSWER_END: 8,
   ANSWER_FAIL: 9,
   ANSWER_CREDIT: 10,
+  SERVICE: 11,
 } as const;
 
 /** Records out, each `<kind>,<id>,<metaLength>,<body>;<meta><body>`; `body` is a length, or -(index + 1) into the bodies. */
@@ -60,6 +70,8 @@ export const Out = {
   ASK_END: 13,
   ASK_CANCEL: 14,
   ASK_CREDIT: 15,
+  /** `<id>` is the call on whose behalf it is asked, 0 where there is none. */
+  SERVICE: 16,
 } as const;
 
 /** The longest head of a response, or of what is asked for, that user code may make. */

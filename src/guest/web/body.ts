@@ -5,13 +5,14 @@
  * three times as fast.
  */
 
+import { host, rejected, resolved } from './engine.ts';
 import { extractBody, isDisturbed, isStream, TEXT_TYPE } from './body-init.ts';
-import { chain, rejected, resolved } from './engine.ts';
 import * as modules from './modules.ts';
 import {
   charCodeAt,
   copyBytes,
   parse,
+  Promise,
   stringSlice,
   toWellFormed,
   typedArrayBuffer,
@@ -19,7 +20,7 @@ import {
   uncurry,
   Uint8Array,
 } from './primordials.ts';
-import { readAll, teeBody } from './read-stream.ts';
+import { collect, teeBody } from './read-stream.ts';
 import { encodeUtf8 } from './utf8.ts';
 
 export type BodyContent = string | Uint8Array | ReadableStream | null;
@@ -83,17 +84,19 @@ export class Body {
     };
     contentOf = (body) => {
       if (body.#unusable()) throw unusable();
-      return body.#stream ?? body.#content;
+      return body.#content;
     };
     takeContent = (body) => {
       const content = contentOf(body);
       body.#used = content !== null;
+      // What is shown of a body that has gone elsewhere is a stream that nobody can read.
+      if (body.#stream !== null && body.#stream !== content) body.#stream.getReader();
       return content;
     };
     cloneContent = (body) => {
       if (body.#unusable()) throw unusable();
-      if (body.#stream !== null) {
-        const teed = teeBody(body.#stream);
+      if (isStream(body.#content)) {
+        const teed = teeBody(body.#content);
         body.#content = body.#stream = teed[0];
         return teed[1];
       }
@@ -111,7 +114,7 @@ export class Body {
         if (body.#unusable()) return rejected(unusable());
         body.#used = body.#content !== null;
         if (body.#signal?.aborted === true && body.#used) return rejected(body.#signal.reason);
-        if (body.#stream !== null) return chain(readAll(body.#stream), convert);
+        if (body.#stream !== null) return convertAll(body.#stream, convert);
         return resolved(convert((body.#content as Whole | null) ?? ''));
       } catch (error) {
         return rejected(error);
@@ -129,6 +132,20 @@ export const readJson = (body: Body): Promise<unknown> => consume(body, (whole) 
 export const readBytes = (body: Body): Promise<Uint8Array> => consume(body, wholeBytes);
 export const readBuffer = (body: Body): Promise<ArrayBuffer> =>
   consume(body, (whole) => typedArrayBuffer(wholeBytes(whole)));
+
+/** A stream's bytes, converted as soon as they are there: a promise for the bytes would ask them for `then`. */
+function convertAll<T>(stream: ReadableStream, convert: (whole: Whole) => T): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const done = (bytes: Uint8Array): void => {
+      try {
+        resolve(convert(bytes));
+      } catch (error) {
+        reject(error);
+      }
+    };
+    collect(stream, host.bindContext(done), reject);
+  });
+}
 
 /** `typeOf` gives the Content-Type that its headers name, once the body has been read. */
 export const readBlob = <T extends Body>(body: T, typeOf: (body: T) => string | null): Promise<object> =>

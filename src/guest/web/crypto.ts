@@ -1,10 +1,13 @@
-/** crypto: random numbers from ChaCha20, seeded once by the host. Keys and `subtle` belong to the host. */
+/** crypto: random numbers from ChaCha20, seeded once by the host. Keys and `subtle` are the executor's. */
 
 import { chacha20 } from '@noble/ciphers/chacha.js';
 import { DOMException } from './dom-exception.ts';
 import { host } from './engine.ts';
+import { defineInterface, illegalConstructor } from './interface.ts';
+import * as modules from './modules.ts';
 import {
   copyBytes,
+  exec,
   isView,
   setBytes,
   typedArrayBuffer,
@@ -44,11 +47,25 @@ function draw(bytes: number): Uint8Array {
 
 const INTEGERS = /^(?:Big)?(?:Ui|I)nt(?:8|8Clamped|16|32|64)Array$/;
 
+const MAKE: object = {};
+
 class Crypto {
+  readonly #isOne = true;
+
+  constructor(token: unknown = undefined) {
+    if (token !== MAKE) throw illegalConstructor();
+  }
+
+  get subtle(): import('./subtle.ts').SubtleCrypto {
+    void this.#isOne;
+    return modules.subtle().subtle;
+  }
+
   getRandomValues<T>(array: T): T {
-    const name = isView(array) ? typedArrayName(array) : undefined;
-    if (name === undefined) throw new TypeError('crypto.getRandomValues() needs a typed array of integers');
-    if (!INTEGERS.test(name))
+    void this.#isOne;
+    if (!isView(array)) throw new TypeError('crypto.getRandomValues() needs a typed array of integers');
+    const name = typedArrayName(array) ?? 'DataView';
+    if (exec(INTEGERS, name) === null)
       throw new DOMException(`crypto.getRandomValues() cannot fill a ${name}`, 'TypeMismatchError');
     const length = typedArrayByteLength(array);
     if (length > QUOTA_BYTES)
@@ -62,6 +79,7 @@ class Crypto {
 
   /** A version 4 UUID. */
   randomUUID(): string {
+    void this.#isOne;
     const bytes = draw(16);
     bytes[6] = ((bytes[6] as number) & 0x0f) | 0x40;
     bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
@@ -73,13 +91,11 @@ class Crypto {
     }
     return text;
   }
-
-  get [Symbol.toStringTag](): string {
-    return 'Crypto';
-  }
 }
 
 const HEX = '0123456789abcdef';
 
-export const crypto: Crypto = new Crypto();
+defineInterface(Crypto, 'Crypto');
+
+export const crypto: Crypto = new Crypto(MAKE);
 export { Crypto };

@@ -17,6 +17,11 @@ export interface WebHost {
    * outside of any invocation. Throws a TypeError where the meta is too long.
    */
   ask(kind: string, meta: string, body: AskBody, listener: AskListener): Ask | null;
+  /**
+   * Asks the executor itself, on behalf of the invocation that runs now or of none. `text` is JSON, the request's kind and
+   * what it needs, without the brackets of a list; `body` is kept.
+   */
+  serve(text: string, body: Uint8Array | null, listener: ServiceListener): void;
   /** An error nobody caught. */
   reportError(error: unknown): void;
 }
@@ -32,6 +37,13 @@ export interface AskListener {
   over(): void;
   /** What user code is to see in the place of a refusal. */
   errorOf(refusal: AskRefusal): unknown;
+}
+
+/** Hears one of the two, unless its invocation ends before. */
+export interface ServiceListener {
+  /** `buffers` has no prototype, and no length. */
+  done(value: unknown, buffers: Readonly<Record<number, Uint8Array>>): void;
+  fail(name: string, message: string): void;
 }
 
 export interface AskRefusal {

@@ -73,6 +73,8 @@ const LAZY: readonly (readonly [load: () => object, names: readonly string[]])[]
   [modules.abort, ['AbortController', 'AbortSignal']],
   [modules.domException, ['DOMException']],
   [modules.crypto, ['crypto', 'Crypto']],
+  [modules.subtle, ['SubtleCrypto', 'CryptoKey']],
+  [modules.compression, ['CompressionStream', 'DecompressionStream']],
   [modules.base64, ['atob', 'btoa']],
   [modules.cloning, ['structuredClone']],
   [

@@ -46,6 +46,9 @@ export const abort: () => typeof import('./abort.ts') = once(() => require('./ab
 export const domException: () => typeof import('./dom-exception.ts') = once(() => require('./dom-exception.ts'));
 export const console: () => typeof import('./console.ts') = once(() => require('./console.ts'));
 export const crypto: () => typeof import('./crypto.ts') = once(() => require('./crypto.ts'));
+export const subtle: () => typeof import('./subtle.ts') = once(() => require('./subtle.ts'));
+export const hashes: () => typeof import('./hashes.ts') = once(() => require('./hashes.ts'));
+export const compression: () => typeof import('./compression.ts') = once(() => require('./compression.ts'));
 export const base64: () => typeof import('./base64.ts') = once(() => require('./base64.ts'));
 export const cloning: () => typeof import('./structured-clone.ts') = once(() => require('./structured-clone.ts'));
 export const performance: () => typeof import('./performance.ts') = once(() => require('./performance.ts'));

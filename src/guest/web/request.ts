@@ -247,6 +247,8 @@ export class Request extends Body {
     this.#options = optionsOf(init, this.#options);
     if (window !== undefined && window !== null) throw new TypeError('window can only be null');
     if (method !== undefined) this.#method = methodOf(`${method as string}`);
+    if (this.#options.mode === 'no-cors' && exec(SAFELISTED, this.#method) === null)
+      throw new TypeError(`A request of mode "no-cors" cannot have the method ${this.#method}`);
     if (signal !== undefined) this.#followed = signal === null ? null : modules.abort().requireSignal(signal);
     if (headers !== undefined) this.#headers = new Headers(headers);
     if (body === undefined || body === null) return false;
@@ -277,6 +279,7 @@ defineInterface(Request, 'Request');
 
 const NOT_A_TOKEN = /[^!#$%&'*+\-.^_`|~0-9A-Za-z]/;
 const STANDARD = /^(?:DELETE|GET|HEAD|OPTIONS|POST|PUT)$/;
+const SAFELISTED = /^(?:GET|HEAD|POST)$/;
 const FORBIDDEN = /^(?:CONNECT|TRACE|TRACK)$/;
 
 /** The methods everybody knows are written in capitals; others stay as they are. */

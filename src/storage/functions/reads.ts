@@ -81,7 +81,7 @@ export async function findVersion(db: Db, { tenant, name }: Target, number: numb
         .onRef('artifacts.number', '=', 'versions.number'),
     )
     .selectAll('versions')
-    .select(['artifacts.code', 'artifacts.cache'])
+    .select(['artifacts.code', 'artifacts.cache', 'artifacts.map'])
     .where('versions.tenant', '=', tenant)
     .where('versions.name', '=', name)
     .where('versions.number', '=', number)
@@ -155,7 +155,7 @@ async function routedVersionRows(db: Db, only: Target | undefined): Promise<(Ver
         .onRef('artifacts.number', '=', 'wanted.number'),
     )
     .selectAll('versions')
-    .select(['artifacts.code', 'artifacts.cache'])
+    .select(['artifacts.code', 'artifacts.cache', 'artifacts.map'])
     .execute();
 }
 

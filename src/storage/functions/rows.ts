@@ -9,7 +9,7 @@ import type { ArtifactsTable, FunctionsTable, VersionsTable } from '../schema.ts
 
 export type FunctionRow = Selectable<FunctionsTable>;
 export type VersionRow = Selectable<VersionsTable>;
-export type ArtifactColumns = Pick<Selectable<ArtifactsTable>, 'code' | 'cache'>;
+export type ArtifactColumns = Pick<Selectable<ArtifactsTable>, 'code' | 'cache' | 'map'>;
 
 /** By their names. */
 export type Aliases = Readonly<Record<string, number>>;
@@ -67,6 +67,7 @@ export function storedVersionOf(row: VersionRow & ArtifactColumns): StoredVersio
     format: row.artifact_format as Artifact['format'],
     code: row.code,
     cache: row.cache,
+    ...(row.map === null ? {} : { map: row.map }),
     interleaves: row.artifact_interleaves === 1,
   };
   return { ...versionRecordOf(row), tenant: row.tenant, name: row.name, artifact };

@@ -96,7 +96,7 @@ export async function insertVersion(
     .execute();
   await trx
     .insertInto('artifacts')
-    .values({ tenant, name, number, code: artifact.code, cache: artifact.cache })
+    .values({ tenant, name, number, code: artifact.code, cache: artifact.cache, map: artifact.map ?? null })
     .execute();
   for (const lot of lotsOf([...files], FILES_LOT)) {
     await trx

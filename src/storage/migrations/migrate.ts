@@ -10,6 +10,7 @@ import { StartError } from '../../core/start-error.ts';
 import { createFunctions } from './0001-functions.ts';
 import { createLogs } from './0001-logs.ts';
 import { createControlPlane } from './0002-control-plane.ts';
+import { createSourceMaps } from './0003-source-maps.ts';
 import { COLUMN_TYPES } from './column-types.ts';
 import type { ColumnTypes, Engine } from './column-types.ts';
 
@@ -20,6 +21,7 @@ export type Steps = Readonly<Record<string, Step>>;
 export const MAIN_STEPS: Steps = {
   '0001_functions': createFunctions,
   '0002_control_plane': createControlPlane,
+  '0003_source_maps': createSourceMaps,
 };
 
 export const LOG_STEPS: Steps = {

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 const REMOVE_TRIES = 60;
 const REMOVE_STEP_MS = 5;
 
-export const write = (path: string, value: string | number): void => writeFileSync(path, String(value));
+const write = (path: string, value: string | number): void => writeFileSync(path, String(value));
 
 export function canWrite(path: string, value: string | number): boolean {
   try {

@@ -40,9 +40,6 @@ export interface LandlockOrder {
   readonly rules: readonly { readonly path: string; readonly rights: number }[];
 }
 
-/** Where the seal is found by the code inside: a function without arguments that throws when it can't be put on. */
-export const SEAL_KEY = 'cordon.seal';
-
 /** Self-contained: see above. */
 export function enter(require: NodeJS.Require, order: EntryOrder, self: string): void {
   // A worker thread loads the same modules again, and has the filter of its process.

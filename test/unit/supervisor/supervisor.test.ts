@@ -352,7 +352,7 @@ test('who cancels in the queue frees its place, once', async (t) => {
 test('a cancel from within the failure of a waiting call changes nothing for those behind it', async (t) => {
   const s = await setup(t, { poolSize: 0 });
   s.tier.hold();
-  s.tier.failures.push(new Error('no more processes'));
+  s.tier.failures.push(new Error('no more processes'), new Error('no more processes'));
   const version = makeVersion('f');
   const sinks = Array.from({ length: 4 }, () => s.call(version));
   for (const sink of sinks) {
@@ -384,7 +384,8 @@ test('a cancelled call counts until its guest has settled', async (t) => {
 
 test('an executor that can’t be started fails those who wait, and the next call tries anew', async (t) => {
   const s = await setup(t, { poolSize: 0 });
-  s.tier.failures.push(new Error('fork: resource unavailable'));
+  const failure = new Error('fork: resource unavailable');
+  s.tier.failures.push(failure, failure);
   const version = makeVersion('f');
   const [first, second] = [s.call(version), s.call(version)];
   await Promise.all([first.outcome, second.outcome]);
@@ -396,6 +397,25 @@ test('an executor that can’t be started fails those who wait, and the next cal
   only(await s.tier.running('f')).reply();
   assert.deepEqual(third.outcomes, ['complete']);
   await assertNoLoad(s);
+});
+
+test('an executor that dies while it starts fails nobody: another one is started at once', async (t) => {
+  const s = await setup(t, { poolSize: 0 });
+  s.tier.failures.push(new Error('it ended with SIGKILL before it was ready'));
+  const sink = s.call(makeVersion('f'));
+  only(await s.tier.running('f')).reply();
+  assert.deepEqual(sink.outcomes, ['complete']);
+  await assertNoLoad(s);
+});
+
+test('an executor in the pool that is dead, and not known to be, is not taken', async (t) => {
+  const s = await setup(t);
+  const [first] = s.tier.executors as [MemoryExecutor];
+  first.endReason = 'it ended with SIGKILL';
+  s.call(makeVersion('f'));
+  const { executor } = only(await s.tier.running('f')).sandbox;
+  assert.notEqual(executor, first);
+  assert.equal(executor.alive, true);
 });
 
 test('a version whose tier is not here is refused', async (t) => {

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { selectWall } from '../../../src/walls/select.ts';
+import { requireTool } from '../../../src/walls/tools.ts';
 import { LEVEL_GUARANTEES, missingGuarantees, WALL_LEVELS } from '../../../src/walls/wall.ts';
 import { UID_RANGE, wallNamed } from './guest.ts';
 
@@ -44,7 +45,7 @@ test(
     const hide =
       'for tool in bwrap unshare; do for dir in /usr/bin /bin; do [ -e $dir/$tool ] && mount --bind /dev/null $dir/$tool; done; done; exec "$@"';
     const args = ['--mount', 'sh', '-c', hide, 'sh', process.execPath, '--input-type=module', '-e', script];
-    const child = spawn('unshare', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(requireTool('unshare'), args, { stdio: ['ignore', 'pipe', 'inherit'] });
     assert.deepEqual(JSON.parse(await text(child.stdout)), [
       'landlock',
       [

@@ -51,6 +51,8 @@ export interface BareContext {
    * ever, `outside` where there is no invocation.
    */
   reply: unknown;
+  /** Stands for the executor: the text of a request, its bytes, and who hears of its outcome. */
+  serve: Foreign;
   readonly waited: unknown[];
   /** Stands for the invocation that the code which runs belongs to; `bindContext` keeps it. */
   current: unknown;
@@ -73,6 +75,7 @@ export function bareContext(env: Record<string, string> = {}, beforeInstall = ''
     timers: new Map(),
     fetched: [],
     reply: null,
+    serve: null,
     waited: [],
     current: null,
   };
@@ -100,6 +103,7 @@ export function bareContext(env: Record<string, string> = {}, beforeInstall = ''
       if (answer !== null) queueMicrotask(() => answerTo(self, listener, answer));
       return { cancel: (reason: unknown) => void (listener.over(), listener.fail(reason)) };
     },
+    serve: (...request: unknown[]) => self.serve(...request),
     reportError: (error: unknown) => void self.errors.push(error),
   };
   guest.harden(target);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { bareContext, plain } from './bare.ts';
+import { bareContext } from './bare.ts';
 
 const context = bareContext();
 /** The expression's value, once it is there, as JSON; an error's name where it fails. */
