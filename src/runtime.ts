@@ -7,3 +7,4 @@ export { startParts, type Parts } from './runtime/parts.ts';
 export { startServer, type RunningServer } from './runtime/server.ts';
 export type { TierStatus } from './runtime/tiers.ts';
 export { backupDatabase, exportDatabase, importDatabase } from './storage/transfer.ts';
+export { examine, type Examination, type Finding, type Health } from './runtime/doctor.ts';

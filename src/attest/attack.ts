@@ -81,7 +81,7 @@ export interface RawAnswer {
 
 export interface RawOptions {
   /** Written after the first bytes, each in a turn of its own. */
-  readonly then?: readonly (string | Uint8Array)[];
+  readonly more?: readonly (string | Uint8Array)[];
   /** Between two of them. */
   readonly gapMs?: number;
   /** No more is waited for after this silence; default 400. */

@@ -35,13 +35,15 @@ export async function layOut({ url, operatorToken, own }: Server, client: HttpCl
   const [greeting, logSecret, vaultSecret] = [randomText(), randomText(), randomText()];
   const canary = await startCanary();
   const tenant = own === null ? null : `${prefix}-victim`;
-  const asOperator = (sent: Sent): Promise<Answer> => client.send({ host: operatorHost, token: operatorToken, ...sent });
+  const asOperator = (sent: Sent): Promise<Answer> =>
+    client.send({ host: operatorHost, token: operatorToken, ...sent });
   const mustDo = async (sent: Sent): Promise<Answer> => {
     const answer = await asOperator(sent);
     if (answer.status < 300) return answer;
     throw new Error(`${sent.method ?? 'POST'} ${sent.path}: ${answer.status} ${answer.text.slice(0, 400)}`);
   };
-  const hostOf = (name: string | null): string => (own === null || name === null ? operatorHost : `${name}.${own.domain}`);
+  const hostOf = (name: string | null): string =>
+    own === null || name === null ? operatorHost : `${name}.${own.domain}`;
   const nameOf = (name: string): string => (own === null ? `${prefix}-${name}` : name);
   const put = (name: string, code: string, more: object = {}): Promise<Answer> =>
     mustDo({
@@ -57,7 +59,13 @@ export async function layOut({ url, operatorToken, own }: Server, client: HttpCl
     'export default { fetch(request, env) { console.log(env.FOR_THE_LOG); return new Response("locked"); } }',
     { env: { VAULT_KEY: vaultSecret, FOR_THE_LOG: logSecret } },
   );
-  const victim = { tenant: tenant ?? 'default', host: hostOf(tenant), steady: nameOf(STEADY), greeting, vault: nameOf(VAULT) };
+  const victim = {
+    tenant: tenant ?? 'default',
+    host: hostOf(tenant),
+    steady: nameOf(STEADY),
+    greeting,
+    vault: nameOf(VAULT),
+  };
   await client.send({ path: `/fn/${victim.vault}`, host: victim.host });
   return {
     prefix,

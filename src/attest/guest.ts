@@ -1,6 +1,16 @@
 /** Guest: attacks from inside of a function, as data: what the function does, and what has to come of it. */
 
-import { broken, held, must, shown, type Answer, type Attack, type AttackClass, type Deployed, type Evidence } from './attack.ts';
+import {
+  broken,
+  held,
+  must,
+  shown,
+  type Answer,
+  type Attack,
+  type AttackClass,
+  type Deployed,
+  type Evidence,
+} from './attack.ts';
 import type { TierName } from '../core/tier.ts';
 
 /** Faults in which an attack on its own sandbox may end: whose doing it is, is clear, and the host goes on. */
@@ -8,7 +18,13 @@ const OWN_FAULTS: ReadonlySet<string> = new Set([
   ...['HANDLER_THREW', 'BAD_RESPONSE', 'RESPONSE_TOO_LARGE', 'TIMED_OUT', 'OUT_OF_MEMORY', 'LOAD_FAILED'],
   ...['HANDLER_MISSING', 'SANDBOX_RECYCLED', 'QUARANTINED'],
 ]);
-const REFUSALS: ReadonlySet<string> = new Set(['COMPILE_FAILED', 'HEALTH_CHECK_FAILED', 'CODE_TOO_LARGE', 'BAD_REQUEST', 'LOAD_FAILED']);
+const REFUSALS: ReadonlySet<string> = new Set([
+  'COMPILE_FAILED',
+  'HEALTH_CHECK_FAILED',
+  'CODE_TOO_LARGE',
+  'BAD_REQUEST',
+  'LOAD_FAILED',
+]);
 
 export interface GuestAttack {
   readonly name: string;
@@ -55,7 +71,14 @@ const TIMEOUT_MS = 1_000;
 const SLACK_MS = 3_000;
 
 /** Taking what was not granted: it ends in time and in the right fault, and the function can be called again. */
-export function exhaust({ body, faults, mayAnswer = false, atLoad = false, timeoutMs = TIMEOUT_MS, ...attack }: Exhaustion): Attack {
+export function exhaust({
+  body,
+  faults,
+  mayAnswer = false,
+  atLoad = false,
+  timeoutMs = TIMEOUT_MS,
+  ...attack
+}: Exhaustion): Attack {
   const allowed = (answer: Answer): boolean =>
     answer.status < 400 ? mayAnswer : (faults?.test(answer.code ?? '') ?? OWN_FAULTS.has(answer.code ?? ''));
   return {
@@ -86,7 +109,9 @@ export function result({ body, ...attack }: GuestAttack): Attack {
       const answer = await target.call();
       const text = `${answer.code ?? answer.status} after ${Math.round(answer.tookMs)} ms`;
       const fine = answer.code === null ? answer.status < 500 : OWN_FAULTS.has(answer.code);
-      return fine ? again(target, answer.cut ? `${text}, then cut off` : text) : broken(`${text}: ${answer.text.slice(0, 200)}`);
+      return fine
+        ? again(target, answer.cut ? `${text}, then cut off` : text)
+        : broken(`${text}: ${answer.text.slice(0, 200)}`);
     },
   };
 }
@@ -105,10 +130,16 @@ export function patch({ body, ...attack }: GuestAttack): Attack {
       const seen: string[] = [];
       for (const wanted of ['first', 'second', 'third']) {
         const answer = await target.call({ method: 'POST', body: wanted, headers: { 'x-echo': wanted } });
-        if (answer.status !== 201 || answer.headers['x-echo'] !== wanted) return broken(`answered ${shown(answer)} to the ${wanted}`);
+        if (answer.status !== 201 || answer.headers['x-echo'] !== wanted)
+          return broken(`answered ${shown(answer)} to the ${wanted}`);
         if (answer.text !== '[]') seen.push(answer.text);
       }
-      return must(seen.length === 0, seen.length === 0 ? 'answered as before; nothing of ours passed by' : `passed by: ${seen.join(' ').slice(0, 300)}`);
+      return must(
+        seen.length === 0,
+        seen.length === 0
+          ? 'answered as before; nothing of ours passed by'
+          : `passed by: ${seen.join(' ').slice(0, 300)}`,
+      );
     },
   };
 }

@@ -61,7 +61,7 @@ export class HttpClient {
 
   /** Resolves when the server has closed the connection, or says nothing more. */
   async raw(bytes: string | Uint8Array, options: RawOptions = {}): Promise<RawAnswer> {
-    const { then = [], gapMs = 10, quietMs = QUIET_MS } = options;
+    const { more = [], gapMs = 10, quietMs = QUIET_MS } = options;
     const socket = this.open();
     const chunks: Buffer[] = [];
     let closed = false;
@@ -81,10 +81,10 @@ export class HttpClient {
     });
     const deadline = setTimeout(resolve, RAW_DEADLINE_MS);
     socket.write(bytes);
-    for (const more of then) {
+    for (const next of more) {
       await new Promise((done) => setTimeout(done, gapMs));
       if (!socket.writable) break;
-      socket.write(more);
+      socket.write(next);
     }
     wait();
     await over;
@@ -133,9 +133,19 @@ async function answerOf(response: IncomingMessage, startedMs: number): Promise<A
   }
   const text = Buffer.concat(chunks).toString('utf8');
   const headers = Object.fromEntries(
-    Object.entries(response.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join('\n') : (value ?? '')]),
+    Object.entries(response.headers).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? value.join('\n') : (value ?? ''),
+    ]),
   );
-  return { status: response.statusCode ?? 0, headers, text, cut, tookMs: performance.now() - startedMs, code: codeOf(text) };
+  return {
+    status: response.statusCode ?? 0,
+    headers,
+    text,
+    cut,
+    tookMs: performance.now() - startedMs,
+    code: codeOf(text),
+  };
 }
 
 function codeOf(text: string): string | null {

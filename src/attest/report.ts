@@ -52,16 +52,34 @@ export function barsOf({ summary, rssGrowthBytes, ended, isOwn }: Seen): Bar[] {
   const growthMb = rssGrowthBytes === null ? null : Math.round(rssGrowthBytes / MB);
   const first = failures[0] === undefined ? '' : `; the first wrong answer: ${failures[0]}`;
   return [
-    ...(isOwn ? [{ name: 'the server runs on', held: ended === undefined, seen: ended === undefined ? 'yes' : `ended with ${ended}` }] : []),
+    ...(isOwn
+      ? [
+          {
+            name: 'the server runs on',
+            held: ended === undefined,
+            seen: ended === undefined ? 'yes' : `ended with ${ended}`,
+          },
+        ]
+      : []),
     {
       name: `the victim answers ${MIN_SUCCESS * 100} % of its requests`,
       held: successRate >= MIN_SUCCESS,
       seen: `${(successRate * 100).toFixed(3)} % of ${requests}${first}`,
     },
-    { name: `99 % of them within ${MAX_P99_MS} ms`, held: p99Ms <= MAX_P99_MS, seen: `${p99Ms} ms (median ${summary.p50Ms}, longest ${summary.maxMs})` },
+    {
+      name: `99 % of them within ${MAX_P99_MS} ms`,
+      held: p99Ms <= MAX_P99_MS,
+      seen: `${p99Ms} ms (median ${summary.p50Ms}, longest ${summary.maxMs})`,
+    },
     ...(growthMb === null
       ? []
-      : [{ name: `the server grows by at most ${MAX_GROWTH_MB} MB`, held: growthMb <= MAX_GROWTH_MB, seen: `${growthMb} MB` }]),
+      : [
+          {
+            name: `the server grows by at most ${MAX_GROWTH_MB} MB`,
+            held: growthMb <= MAX_GROWTH_MB,
+            seen: `${growthMb} MB`,
+          },
+        ]),
   ];
 }
 
@@ -69,7 +87,9 @@ export const allHeld = ({ outcomes, bars }: Pick<Report, 'outcomes' | 'bars'>): 
   outcomes.every(({ outcome }) => outcome !== 'broken') && bars.every(({ held }) => held);
 
 /** One line for each class: how many held, were broken, were skipped. */
-export function countsOf(outcomes: readonly Outcome[]): { readonly class: AttackClass; readonly held: number; readonly broken: number; readonly skipped: number }[] {
+export function countsOf(
+  outcomes: readonly Outcome[],
+): { readonly class: AttackClass; readonly held: number; readonly broken: number; readonly skipped: number }[] {
   return ATTACK_CLASSES.map((name) => {
     const own = outcomes.filter((outcome) => outcome.class === name);
     const count = (wanted: Outcome['outcome']): number => own.filter(({ outcome }) => outcome === wanted).length;

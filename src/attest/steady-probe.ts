@@ -35,8 +35,7 @@ export function startSteadyProbe(
   const ask = async (): Promise<void> => {
     const startedMs = performance.now();
     const wrong = await client.send(target).then(
-      ({ status, text }) =>
-        status === 200 && text === target.greeting ? null : `${status} ${text.slice(0, 120)}`,
+      ({ status, text }) => (status === 200 && text === target.greeting ? null : `${status} ${text.slice(0, 120)}`),
       (error: Error) => error.message,
     );
     tookMs.push(performance.now() - startedMs);
@@ -53,7 +52,8 @@ export function startSteadyProbe(
       clearInterval(timer);
       await Promise.all(pending);
       const sorted = tookMs.sort((a, b) => a - b);
-      const at = (share: number): number => round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0);
+      const at = (share: number): number =>
+        round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0);
       return {
         requests: sorted.length,
         successRate: sorted.length === 0 ? 0 : 1 - failed / sorted.length,

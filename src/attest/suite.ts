@@ -86,7 +86,12 @@ function runsOf(attacks: readonly Attack[], tiers: readonly TierName[], isOwn: b
   });
 }
 
-async function runLanes(runs: readonly Run[], client: HttpClient, laid: LaidOut, options: SuiteOptions): Promise<Outcome[]> {
+async function runLanes(
+  runs: readonly Run[],
+  client: HttpClient,
+  laid: LaidOut,
+  options: SuiteOptions,
+): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   const lanes = LANES.map((classes) => runs.filter(({ attack }) => classes.includes(attack.class)));
   await Promise.all(
@@ -126,7 +131,9 @@ async function runOne(
     const evidence = await attack.run(lab);
     await lab.clean();
     const collateral = await collateralOf(lab, client, server, hits);
-    return finish(evidence.held && collateral !== null ? { held: false, text: `${evidence.text}; but ${collateral}` } : evidence);
+    return finish(
+      evidence.held && collateral !== null ? { held: false, text: `${evidence.text}; but ${collateral}` } : evidence,
+    );
   } catch (error) {
     await lab.clean().catch(() => undefined);
     return finish({ held: false, text: `it could not be judged: ${(error as Error).message}` });
@@ -153,7 +160,12 @@ async function workingTiers(client: HttpClient, laid: LaidOut, { operatorToken }
     const { status } = await client.send({ path, method: 'PUT', host: operatorHost, token: operatorToken, json });
     if (status < 300) working.push(tier);
   }
-  await client.send({ path: `${path}?tenant=${victim.tenant}`, method: 'DELETE', host: operatorHost, token: operatorToken });
+  await client.send({
+    path: `${path}?tenant=${victim.tenant}`,
+    method: 'DELETE',
+    host: operatorHost,
+    token: operatorToken,
+  });
   return working;
 }
 
@@ -164,7 +176,9 @@ const WARM_DEPLOYMENTS = 40;
 async function warmUp(client: HttpClient, laid: LaidOut, { operatorToken: token }: Server): Promise<void> {
   const { victim, operatorHost: host } = laid.ground;
   for (let i = 0; i < WARM_REQUESTS; i += 20)
-    await Promise.all(Array.from({ length: 20 }, () => client.send({ path: `/fn/${victim.steady}`, host: victim.host })));
+    await Promise.all(
+      Array.from({ length: 20 }, () => client.send({ path: `/fn/${victim.steady}`, host: victim.host })),
+    );
   for (let i = 0; i < WARM_DEPLOYMENTS; i++) {
     const name = `${laid.prefix}-warm`;
     const json = { code: `export default () => new Response('${i}'.repeat(1e5))`, tenant: victim.tenant };

@@ -2,6 +2,7 @@
 
 import type { Command } from './command.ts';
 import { aliasCommands } from './commands/alias.ts';
+import { attestCommand } from './commands/attest.ts';
 import { auditCommand } from './commands/audit.ts';
 import { canaryCommands } from './commands/canary.ts';
 import { completionCommand } from './commands/completion.ts';
@@ -9,6 +10,7 @@ import { dbCommands } from './commands/db.ts';
 import { deleteCommand } from './commands/delete.ts';
 import { deployCommand } from './commands/deploy.ts';
 import { devCommand } from './commands/dev.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { executeCommand } from './commands/execute.ts';
 import { infoCommand } from './commands/info.ts';
 import { initCommand } from './commands/init.ts';
@@ -47,5 +49,7 @@ export const COMMANDS: readonly Command[] = [
   ...dbCommands(() => import('../runtime.ts')),
   typesCommand,
   auditCommand,
+  doctorCommand(() => import('../runtime.ts')),
+  attestCommand,
   completionCommand(() => COMMANDS),
 ];

@@ -28,8 +28,8 @@ export interface Connection {
   /** A name or an address without brackets. */
   readonly host: string;
   readonly port: number;
-  /** `tls`: with HTTP/2 offered. `tcp`: bare. */
-  readonly kind: 'tcp' | 'tls';
+  /** `tls`: with HTTP/2 offered; `tls-http1`: without, for what begins as HTTP/1.1. `tcp`: bare. */
+  readonly kind: 'tcp' | 'tls' | 'tls-http1';
   lookup(name: string): Promise<Answer>;
 }
 
@@ -57,7 +57,7 @@ export class Connector {
     try {
       const addresses = await Promise.race([this.#judgedAddresses(to), late.failed]);
       const socket = await this.#open(to, addresses, stop, late.failed);
-      return to.kind === 'tls' ? await this.#secure(to, socket, late.failed) : socket;
+      return to.kind === 'tcp' ? socket : await this.#secure(to, socket, late.failed);
     } finally {
       late.dispose();
     }
@@ -92,13 +92,13 @@ export class Connector {
     throw new Refused('another-address', to.host, remoteAddress ?? null);
   }
 
-  async #secure({ host }: Connection, socket: Socket, late: Promise<never>): Promise<TLSSocket> {
+  async #secure({ host, kind }: Connection, socket: Socket, late: Promise<never>): Promise<TLSSocket> {
     const { ca } = this.#options;
     const secured = connectTls({
       socket,
       host,
       ...(isIP(host) === 0 ? { servername: host } : {}),
-      ALPNProtocols: ['h2', 'http/1.1'],
+      ALPNProtocols: kind === 'tls' ? ['h2', 'http/1.1'] : ['http/1.1'],
       minVersion: 'TLSv1.2',
       ...(ca === undefined ? {} : { ca: [...getCACertificates('default'), ca] }),
     });

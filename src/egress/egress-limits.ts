@@ -17,6 +17,8 @@ export interface EgressLimits {
   /** Of one body, decoded. */
   readonly responseBytes: number;
   readonly headerBytes: number;
+  /** Of one message of a WebSocket; all of them together are bounded as bodies are. */
+  readonly messageBytes: number;
   /** From the name to a connection that is ready. */
   readonly connectMs: number;
   /** From the call to the last byte; the end of the invocation comes first where it is earlier. */
@@ -37,6 +39,7 @@ export const DEFAULT_EGRESS_LIMITS: EgressLimits = {
   requestBytes: 100 * MB,
   responseBytes: 100 * MB,
   headerBytes: 64 * 1024,
+  messageBytes: MB,
   connectMs: 10_000,
   totalMs: 300_000,
   idleMs: 8_000,

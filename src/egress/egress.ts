@@ -28,6 +28,8 @@ import type { CurrentCaller } from './proxy.ts';
 import { Resolver } from './resolver.ts';
 import { TenantPools } from './tenant-pools.ts';
 import type { Tunnel } from './tunnel.ts';
+import { WebSocketExchange } from './websocket-exchange.ts';
+import { requireWebSocketHead } from './websocket-head.ts';
 
 export interface EgressOptions extends PolicyOptions {
   readonly limits?: Partial<EgressLimits>;
@@ -46,6 +48,8 @@ export interface EgressOptions extends PolicyOptions {
 export interface Egress {
   /** Serves the capability `fetch`. */
   readonly fetch: Capabilities;
+  /** Serves the capability `websocket`. */
+  readonly websocket: Capabilities;
   /** Serves one proxy connection of a sandbox, until either side closes it. */
   proxy(socket: Duplex, caller: CurrentCaller): void;
   /** Ends what is under way. */
@@ -62,6 +66,7 @@ export function createEgress(options: EgressOptions): Egress {
   });
   return {
     fetch: { start: (caller, call, sink) => exits.start(caller, call, sink) },
+    websocket: { start: (caller, call, sink) => exits.startWebSocket(caller, call, sink) },
     proxy: (socket, caller) => proxy.serve(socket, caller),
     close: () => {
       proxy.close();
@@ -143,6 +148,31 @@ class Exits {
       head,
       hasBody,
     );
+  }
+
+  startWebSocket(caller: CapabilityCaller, { meta }: CapabilityCall, sink: CapabilitySink): CapabilityExchange {
+    try {
+      const head = requireWebSocketHead(meta);
+      const leave = this.#enter(caller);
+      const { limits } = this;
+      const context = {
+        policy: this.#policy,
+        pool: this.#pools.of(caller.version.tenant),
+        caller,
+        sink,
+        maxMessageBytes: limits.messageBytes,
+        maxSentBytes: limits.requestBytes,
+        maxReceivedBytes: limits.responseBytes,
+        headerBytes: limits.headerBytes,
+        answerMs: limits.connectMs,
+        countHop: () => this.#invocations.countHop(caller.call),
+        onRefused: (refused: Refused) => this.#audit(caller, refused),
+        onOver: leave,
+      };
+      return new WebSocketExchange(context, head);
+    } catch (error) {
+      return failedExchange(sink, failureOf(error, 'the host'));
+    }
   }
 
   /** A connection to the place that a CONNECT names. Rejects with an {@link EgressFailure}. */

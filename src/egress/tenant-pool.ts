@@ -6,7 +6,7 @@
 import type { Socket } from 'node:net';
 import { Pool } from 'undici';
 import type { Dispatcher } from 'undici';
-import type { Connector } from './connector.ts';
+import type { Connection, Connector } from './connector.ts';
 import { EgressFailure } from './failure.ts';
 import type { Destination } from './host-patterns.ts';
 import { NameCache } from './name-cache.ts';
@@ -84,7 +84,7 @@ export class TenantPool {
   }
 
   /** A connection outside any pool. Rejects as {@link Connector.connect} does, and with TOO_MANY_REQUESTS. */
-  async connect(host: string, port: number, kind: 'tcp' | 'tls', signal?: AbortSignal): Promise<Socket> {
+  async connect(host: string, port: number, kind: Connection['kind'], signal?: AbortSignal): Promise<Socket> {
     if (this.#sockets >= this.#limits.sockets) await this.#closeIdle(0);
     if (this.#sockets >= this.#limits.sockets)
       throw new EgressFailure(

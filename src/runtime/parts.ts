@@ -109,9 +109,12 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
   const housekeeping = await startHousekeeping(storage, report);
   closers.add(() => housekeeping.close());
 
+  const cacheDir = join(config.dataDir, 'cache');
   const { wall, probes } = await selectWall({
     unsafeNoOsSandbox: config.unsafeNoOsSandbox,
     uidRange: { first: config.uidRange.first, count: config.uidRange.last - config.uidRange.first + 1 },
+    minimumWall: config.minimumWall,
+    workDir: join(cacheDir, 'walls'),
     ...(config.wall === null ? {} : { force: config.wall }),
   });
   const usage = createUsage();
@@ -124,8 +127,7 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
     count: (version, sentBytes, receivedBytes) => usage.addEgress(version, sentBytes, receivedBytes),
   });
   closers.add(() => egress.close());
-  const cacheDir = join(config.dataDir, 'cache');
-  const capabilities = createCapabilities({ fetch: egress.fetch });
+  const capabilities = createCapabilities({ fetch: egress.fetch, websocket: egress.websocket });
   const probed = await probeTiers([createIsolateTier({ wall, wallProbes: probes, cacheDir, capabilities })]);
   closers.add(() => Promise.all(probed.map(({ tier }) => tier.close())));
   const tiers = wholeLadder(probed);

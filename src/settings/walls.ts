@@ -2,8 +2,8 @@
 
 import type { CordonKind } from '../core/function.ts';
 import { StartError } from '../core/start-error.ts';
-import { WALL_NAMES } from '../walls/wall.ts';
-import type { WallName } from '../walls/wall.ts';
+import { WALL_LEVELS, WALL_NAMES } from '../walls/wall.ts';
+import type { WallLevel, WallName } from '../walls/wall.ts';
 import { flag, oneOf, read } from './setting.ts';
 import type { Environment, Setting, SettingTable } from './setting.ts';
 
@@ -12,6 +12,8 @@ export interface WallsConfig {
   readonly cordon: CordonKind;
   /** Null: the best that works. */
   readonly wall: WallName | null;
+  /** What the wall has to guarantee at least. */
+  readonly minimumWall: WallLevel;
   readonly unsafeNoOsSandbox: boolean;
 }
 
@@ -25,6 +27,7 @@ export interface WallsOptions {
   readonly uidRange?: string;
   readonly cordon?: CordonKind;
   readonly wall?: WallName;
+  readonly minimumWall?: WallLevel;
   readonly unsafeNoOsSandbox?: boolean;
 }
 
@@ -34,13 +37,14 @@ export function readWalls(options: WallsOptions, env: Environment): WallsConfig 
   const unsafeNoOsSandbox = read(TABLE.unsafeNoOsSandbox, options.unsafeNoOsSandbox, env);
   if (wall === 'none' && !unsafeNoOsSandbox) {
     throw new StartError(
-      'CORDON_WALL is "none", but it must be bwrap or unshare, unless --unsafe-no-os-sandbox says that no OS wall is wanted',
+      'CORDON_WALL is "none", but it must be bwrap, unshare or landlock, unless --unsafe-no-os-sandbox says that no OS wall is wanted',
     );
   }
   return {
     uidRange: read(TABLE.uidRange, options.uidRange, env),
     cordon: read(TABLE.cordon, options.cordon, env),
     wall,
+    minimumWall: read(TABLE.minimumWall, options.minimumWall, env),
     unsafeNoOsSandbox,
   };
 }
@@ -55,6 +59,7 @@ const TABLE = {
   },
   cordon: oneOf('CORDON_CORDON', 'tenant', ['function', 'tenant', 'shared'], 'Which functions may share an executor'),
   wall: oneOf('CORDON_WALL', null, WALL_NAMES, 'The OS wall', 'the best that works'),
+  minimumWall: oneOf('CORDON_MINIMUM_WALL', 'landlock', WALL_LEVELS, 'What the OS wall has to guarantee at least'),
   unsafeNoOsSandbox: flag('CORDON_UNSAFE_NO_OS_SANDBOX', '0', 'Runs functions even where no OS wall works'),
 } as const satisfies SettingTable;
 

@@ -17,6 +17,7 @@ import type { TenantLoad } from './tenant-loads.ts';
 
 /** What a sandbox with a small function takes, with some air: it decides how many one executor may hold. */
 const MB_A_SANDBOX = 4;
+const KERNEL_SLACK_BYTES = 48 * 1024 * 1024;
 const MAX_SUSPECTS = 64;
 
 export interface CordonOwner {
@@ -175,6 +176,7 @@ export class Cordon {
     if (replicas === undefined) {
       replicas = new Replicas(version, this);
       this.#versions.set(version, replicas);
+      this.#hold();
     }
     replicas.run(call, sink, load, nowMs);
     if (this.#executor === null && !this.#acquiring && !this.#ended) this.#acquire();
@@ -294,7 +296,13 @@ export class Cordon {
     this.cpu.start(executor.cpuMs() ?? 0);
     executor.listen(this.#eventsOf(executor));
     if (this.#ended) return;
+    this.#hold();
     for (const replicas of this.#versions.values()) replicas.pump();
+  }
+
+  /** The kernel's bound lies above ours, because a cgroup counts caches too: it is for what grows faster than we look. */
+  #hold(): void {
+    this.#executor?.holdTo?.(this.memoryBoundBytes + KERNEL_SLACK_BYTES);
   }
 
   #eventsOf({ id }: Executor): ExecutorEvents {

@@ -6,9 +6,8 @@
  * in a node before it, which then becomes the guest: that costs a second start of node.
  */
 
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createHash, randomUUID } from 'node:crypto';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { enter, ENTRY_CALLS } from './inside/enter.ts';
 import type { EntryCall, EntryOrder, LandlockOrder } from './inside/enter.ts';
@@ -17,6 +16,7 @@ import type { Architecture } from './seccomp/calls.ts';
 import { assemble, ENOSYS, OWN_PID } from './seccomp/filter.ts';
 import { profileNamed } from './seccomp/profiles.ts';
 import type { ProfileName } from './seccomp/profiles.ts';
+import { makeTemporary } from './temporary.ts';
 import { WallUnavailable } from './tools.ts';
 import type { WalledCommand } from './wall.ts';
 
@@ -122,7 +122,8 @@ export class Entries {
 
   #write(order: EntryOrder): string {
     const text = `(${enter.toString()})(require, ${JSON.stringify(order)}, __filename);\n`;
-    this.#folder ??= this.#makeFolder();
+    // Whoever tidies up temporary folders may have taken it.
+    if (this.#folder === null || !existsSync(this.#folder)) this.#folder = this.#makeFolder();
     const hash = createHash('sha256').update(text).digest('hex').slice(0, 16);
     const file = join(this.#folder, `enter-${hash}.cjs`);
     if (existsSync(file)) return file;
@@ -140,7 +141,7 @@ export class Entries {
       mkdirSync(workDir, { recursive: true, mode: 0o700 });
       return workDir;
     }
-    const folder = mkdtempSync(join(tmpdir(), 'cordon-entry-'));
+    const folder = makeTemporary('entry');
     chmodSync(folder, 0o755);
     process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
     return folder;

@@ -8,15 +8,15 @@
  */
 
 import { chownSync } from 'node:fs';
-import { chmod, copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Entries, entryCommand } from './entry.ts';
 import type { Entry } from './entry.ts';
-import { inScratch, layOut } from './laid-out.ts';
+import { layOut } from './laid-out.ts';
 import { onlyTheseFiles } from './landlock-rules.ts';
 import { environmentOf, launch, WAIT_FOR_HOST, WITHOUT_PRIVILEGES } from './launch.ts';
 import { sharedLibraries } from './libraries.ts';
+import { makeTemporary } from './temporary.ts';
 import { requireTool } from './tools.ts';
 import { LEVEL_GUARANTEES } from './wall.ts';
 import type { Wall, WalledCommand, WallParts } from './wall.ts';
@@ -31,7 +31,7 @@ export async function createLandlockWall({ nodePath, uids, cgroups, workDir }: W
     guarantees: LEVEL_GUARANTEES.landlock,
     limits: cgroups?.limits ?? [],
     async start(command) {
-      const folder = await mkdtemp(join(tmpdir(), 'cordon-landlock-'));
+      const folder = makeTemporary('landlock');
       const clean = (): Promise<void> => rm(folder, { recursive: true, force: true });
       try {
         // The guest may have a uid of its own.
@@ -67,8 +67,8 @@ interface Ready {
 /** Lays everything out, and says how node is started there. */
 async function nodeIn(folder: string, command: WalledCommand, inside: Inside): Promise<Ready> {
   const { nodePath, system, entries } = inside;
-  const { script, args } = await layOut(command, folder);
   const scratch = scratchOf(command, folder);
+  const { script, args } = await layOut(command, folder, scratch);
   if (scratch !== null) await mkdir(scratch);
   const landlock = onlyTheseFiles({
     system,
@@ -77,8 +77,7 @@ async function nodeIn(folder: string, command: WalledCommand, inside: Inside): P
     startsPrograms: (command.profile ?? 'program') === 'program',
   });
   const entry = await copyEntry(entries.of(command, landlock), folder);
-  const moved = scratch === null ? args : args.map((arg) => inScratch(arg, command, scratch));
-  return { filters: entry.filters, node: entryCommand(nodePath, entry, [...command.nodeFlags, script, ...moved]) };
+  return { filters: entry.filters, node: entryCommand(nodePath, entry, [...command.nodeFlags, script, ...args]) };
 }
 
 /** Beside the script: where they are kept may be closed to the guest's uid. */

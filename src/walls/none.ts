@@ -21,7 +21,7 @@ async function start(nodePath: string, command: WalledCommand): Promise<WalledPr
   const folder = await mkdtemp(join(tmpdir(), 'cordon-no-wall-'));
   const forget = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
-    const { script, args } = await layOut(command, folder);
+    const { script, args } = await layOut(command, folder, null);
     const child = spawn(nodePath, [...command.nodeFlags, script, ...args], {
       env: command.env,
       // The leader of a group, by which all that it starts can be ended.

@@ -7,10 +7,12 @@
  */
 
 import type { Socket } from 'node:net';
-import { CHUNK_BYTES, HEADER_BYTES, type FrameType } from './frames.ts';
+import { CHUNK_BYTES, FrameType, HEADER_BYTES } from './frames.ts';
 
 export interface ConnectionOptions {
   readonly maxFrameBytes: number;
+  /** DATA is delivered as it comes, in as many parts as that takes, and not collected: nothing is copied. */
+  readonly splitsData?: boolean;
   /** `payload` is a view that is valid during the call only, unless it is kept deliberately (it is never reused). */
   onFrame(type: number, stream: number, payload: Buffer): void;
   /** Called once, when no further frame can come. `reason` is null for an orderly end. */
@@ -43,6 +45,9 @@ export class Connection implements FrameSender {
   /** The frame, or the header of one, that has not come whole; it is collected in place, however small the pieces. */
   #partial: Buffer | null = null;
   #partialLength = 0;
+  /** Of a DATA frame that is delivered in parts: its stream, and what of it is still to come. */
+  #splitStream = 0;
+  #splitLeft = 0;
   #closed = false;
   #sentBytes = 0;
 
@@ -177,7 +182,19 @@ export class Connection implements FrameSender {
   #receive(chunk: Buffer): void {
     let at = 0;
     while (at < chunk.length && !this.#closed)
-      at = this.#partial === null ? this.#parse(chunk, at) : this.#complete(chunk, at);
+      at =
+        this.#splitLeft > 0
+          ? this.#deliverPart(chunk, at)
+          : this.#partial === null
+            ? this.#parse(chunk, at)
+            : this.#complete(chunk, at);
+  }
+
+  #deliverPart(chunk: Buffer, from: number): number {
+    const end = Math.min(chunk.length, from + this.#splitLeft);
+    this.#splitLeft -= end - from;
+    this.#options.onFrame(FrameType.DATA, this.#splitStream, chunk.subarray(from, end));
+    return end;
   }
 
   /** Delivers every whole frame from `at` on, keeps what remains, and returns the end of the buffer. */
@@ -191,7 +208,12 @@ export class Connection implements FrameSender {
         return buffer.length;
       }
       const end = at + 4 + length;
-      if (end > buffer.length) break;
+      if (end > buffer.length) {
+        if (this.#options.splitsData !== true || buffer[at + 4] !== FrameType.DATA) break;
+        this.#splitStream = buffer.readUInt32LE(at + 5);
+        this.#splitLeft = end - at - HEADER_BYTES;
+        return buffer.length - at === HEADER_BYTES ? buffer.length : this.#deliverPart(buffer, at + HEADER_BYTES);
+      }
       this.#options.onFrame(
         buffer[at + 4] as number,
         buffer.readUInt32LE(at + 5),

@@ -59,6 +59,7 @@ export class HostSession {
     this.#events = events;
     this.#connection = new Connection(socket, {
       maxFrameBytes: MAX_FRAME_TO_HOST,
+      splitsData: true,
       onFrame: (type, stream, payload) => this.#receive(type, stream, payload),
       onClose: (reason) => {
         if (!this.#ended) this.#break(reason ?? 'it closed its connection', null);

@@ -6,6 +6,8 @@ import { sourceFiles, withoutComments, type SourceFile } from '../support/source
 
 const MAX_LINES = 400;
 const FILES: readonly SourceFile[] = sourceFiles('src');
+/** The code of attacks stands there as text. */
+const HOSTILE = 'src/attest/';
 
 function complaints(wrong: (file: SourceFile) => string | null | false): string[] {
   return FILES.flatMap((file) => {
@@ -47,7 +49,10 @@ test('no path of the machine it was written on is in it', () => {
 test('only the command line prints', () => {
   const prints = /(?<![.\w])console\.(?:log|info|warn|error|debug)\(/;
   assert.deepEqual(
-    complaints(({ path, text }) => !path.startsWith('src/cli/') && (prints.exec(withoutComments(text))?.[0] ?? null)),
+    complaints(
+      ({ path, text }) =>
+        !path.startsWith('src/cli/') && !path.startsWith(HOSTILE) && (prints.exec(withoutComments(text))?.[0] ?? null),
+    ),
     [],
   );
 });

@@ -82,7 +82,10 @@ const address = (name: string, url: string, init: object = {}): Attack => ({
   async run(lab) {
     const found = await fetching(lab, url, init);
     if (typeof found === 'string') return broken(`it could not be tried: ${found}`);
-    return must(found.status === 452 || REFUSALS.test(found.refused ?? ''), `${found.refused ?? found.status} ${(found.message ?? '').slice(0, 100)}`);
+    return must(
+      found.status === 452 || REFUSALS.test(found.refused ?? ''),
+      `${found.refused ?? found.status} ${(found.message ?? '').slice(0, 100)}`,
+    );
   },
 });
 
@@ -92,7 +95,11 @@ export const EGRESS: readonly Attack[] = [
   address('by CONNECT', 'http://127.0.0.1:PORT/', { method: 'CONNECT' }),
   address('by TRACE', 'http://127.0.0.1:PORT/', { method: 'TRACE' }),
   address('loopback with a header that is two', 'http://127.0.0.1:PORT/', { headers: { x: 'a\r\nhost: example.com' } }),
-  address('loopback with a length of its own', 'http://127.0.0.1:PORT/', { method: 'POST', body: 'x', headers: { 'content-length': '100', 'transfer-encoding': 'chunked' } }),
+  address('loopback with a length of its own', 'http://127.0.0.1:PORT/', {
+    method: 'POST',
+    body: 'x',
+    headers: { 'content-length': '100', 'transfer-encoding': 'chunked' },
+  }),
   {
     ...own,
     name: 'A function that widens its own allow-list',
@@ -100,7 +107,11 @@ export const EGRESS: readonly Attack[] = [
       const { status } = await lab.asAttacker({
         path: `/api/v1/functions/attest-wide`,
         method: 'PUT',
-        json: { tenant: lab.tenant, code: FETCHER, egress: { allow: ['*'], allowPrivate: ['127.0.0.1:1'], rule: 'none' } },
+        json: {
+          tenant: lab.tenant,
+          code: FETCHER,
+          egress: { allow: ['*'], allowPrivate: ['127.0.0.1:1'], rule: 'none' },
+        },
       });
       return must(status === 400, `answered ${status}`);
     },

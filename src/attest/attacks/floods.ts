@@ -6,23 +6,56 @@ import { exhaust } from '../guest.ts';
 const FROM_WITHIN: readonly (readonly [name: string, body: string])[] = [
   ['Two hundred thousand log lines', `for (let i = 0; i < 2e5; i++) console.log('x'.repeat(1000))`],
   ['One log line of a hundred megabytes', `console.log('x'.repeat(1e8))`],
-  ['Log lines of deep objects', `let o = {}; for (let i = 0; i < 1000; i++) o = { o, p: [o, o] }; for (let i = 0; i < 1e4; i++) console.log(o, [o], new Map([[o, o]]))`],
+  [
+    'Log lines of deep objects',
+    `let o = {}; for (let i = 0; i < 1000; i++) o = { o, p: [o, o] }; for (let i = 0; i < 1e4; i++) console.log(o, [o], new Map([[o, o]]))`,
+  ],
   ['Log lines for as long as it runs', `for (;;) console.error('x')`],
-  ['Tables and groups without an end', `for (let i = 0; i < 1e5; i++) { console.group?.('x'); console.table?.([{ a: i }]); console.count?.('k' + i); console.time?.('t' + i); }`],
+  [
+    'Tables and groups without an end',
+    `for (let i = 0; i < 1e5; i++) { console.group?.('x'); console.table?.([{ a: i }]); console.count?.('k' + i); console.time?.('t' + i); }`,
+  ],
   ['A million timers', `for (let i = 0; i < 1e6; i++) setTimeout(() => {}, 1e9)`],
-  ['Intervals that pile up', `for (let i = 0; i < 1e5; i++) setInterval(() => { for (let j = 0; j < 1e4; j++); }, 0); await new Promise(() => {})`],
-  ['A hundred thousand rejections that nobody handles', `for (let i = 0; i < 1e5; i++) Promise.reject(new Error('x'.repeat(1000)))`],
-  ['A hundred thousand waits for the time after the answer', `for (let i = 0; i < 1e5; i++) ctx.waitUntil?.(new Promise(() => {}))`],
-  ['Ten thousand fetches at once', `await Promise.allSettled(Array.from({ length: 1e4 }, (_, i) => fetch('http://127.0.0.1:1/' + i)))`],
+  [
+    'Intervals that pile up',
+    `for (let i = 0; i < 1e5; i++) setInterval(() => { for (let j = 0; j < 1e4; j++); }, 0); await new Promise(() => {})`,
+  ],
+  [
+    'A hundred thousand rejections that nobody handles',
+    `for (let i = 0; i < 1e5; i++) Promise.reject(new Error('x'.repeat(1000)))`,
+  ],
+  [
+    'A hundred thousand waits for the time after the answer',
+    `for (let i = 0; i < 1e5; i++) ctx.waitUntil?.(new Promise(() => {}))`,
+  ],
+  [
+    'Ten thousand fetches at once',
+    `await Promise.allSettled(Array.from({ length: 1e4 }, (_, i) => fetch('http://127.0.0.1:1/' + i)))`,
+  ],
   ['Fetches for as long as it runs', `for (;;) await fetch('http://10.0.0.1/').catch(() => 0)`],
-  ['Fetches with bodies that never end', `await Promise.allSettled(Array.from({ length: 200 }, () => fetch('http://127.0.0.1:1/', { method: 'POST', duplex: 'half', body: new ReadableStream({ pull(c) { c.enqueue(new Uint8Array(65536)); } }) })))`],
-  ['A fetch with a hundred thousand headers', `const headers = new Headers(); for (let i = 0; i < 1e5; i++) headers.append('x' + i, 'y'.repeat(100)); await fetch('http://127.0.0.1:1/', { headers }).catch(() => 0)`],
+  [
+    'Fetches with bodies that never end',
+    `await Promise.allSettled(Array.from({ length: 200 }, () => fetch('http://127.0.0.1:1/', { method: 'POST', duplex: 'half', body: new ReadableStream({ pull(c) { c.enqueue(new Uint8Array(65536)); } }) })))`,
+  ],
+  [
+    'A fetch with a hundred thousand headers',
+    `const headers = new Headers(); for (let i = 0; i < 1e5; i++) headers.append('x' + i, 'y'.repeat(100)); await fetch('http://127.0.0.1:1/', { headers }).catch(() => 0)`,
+  ],
   ['A fetch with an address of ten megabytes', `await fetch('http://127.0.0.1:1/' + 'x'.repeat(1e7)).catch(() => 0)`],
-  ['A response of a hundred thousand headers', `const headers = new Headers(); for (let i = 0; i < 1e5; i++) headers.append('x' + i, 'y'); return new Response('x', { headers })`],
+  [
+    'A response of a hundred thousand headers',
+    `const headers = new Headers(); for (let i = 0; i < 1e5; i++) headers.append('x' + i, 'y'); return new Response('x', { headers })`,
+  ],
   ['A response with a header of ten megabytes', `return new Response('x', { headers: { x: 'y'.repeat(1e7) } })`],
-  ['A hundred thousand cookies', `const headers = new Headers(); for (let i = 0; i < 1e5; i++) headers.append('set-cookie', 'a=' + i); return new Response('x', { headers })`],
+  [
+    'A hundred thousand cookies',
+    `const headers = new Headers(); for (let i = 0; i < 1e5; i++) headers.append('set-cookie', 'a=' + i); return new Response('x', { headers })`,
+  ],
   ['A response of two hundred megabytes', `return new Response(new Uint8Array(2e8))`],
-  ['Messages to itself without an end', `const { port1, port2 } = new MessageChannel(); port1.onmessage = ({ data }) => port1.postMessage(data); port2.onmessage = ({ data }) => port2.postMessage(data); for (let i = 0; i < 1000; i++) port1.postMessage(new Uint8Array(1000)); await new Promise(() => {})`],
+  [
+    'Messages to itself without an end',
+    `const { port1, port2 } = new MessageChannel(); port1.onmessage = ({ data }) => port1.postMessage(data); port2.onmessage = ({ data }) => port2.postMessage(data); for (let i = 0; i < 1000; i++) port1.postMessage(new Uint8Array(1000)); await new Promise(() => {})`,
+  ],
 ];
 
 const MANY = 200;
@@ -82,7 +115,9 @@ const FROM_OUTSIDE: readonly Attack[] = [
     name: 'Calls under two thousand invented host names',
     tiers: null,
     async run(lab) {
-      const all = await answers(2_000, (i) => lab.send({ path: '/fn/x', host: `t${i}.${lab.ground.domain ?? 'example.test'}` }));
+      const all = await answers(2_000, (i) =>
+        lab.send({ path: '/fn/x', host: `t${i}.${lab.ground.domain ?? 'example.test'}` }),
+      );
       return must(all.length === 2_000 && coded(all, /^404$/) === undefined, tally(all));
     },
   },
@@ -97,7 +132,10 @@ const FROM_OUTSIDE: readonly Attack[] = [
       });
       if (!target.ok) return broken(shown(target.answer));
       const answer = await lab.raw(`GET /fn/${target.name} HTTP/1.1\r\nHost: ${lab.host}\r\n\r\n`, { quietMs: 2_500 });
-      return must(answer.closed, `${Math.round(answer.text.length / 1e6)} MB, then ${answer.closed ? 'cut off' : 'silence'}`);
+      return must(
+        answer.closed,
+        `${Math.round(answer.text.length / 1e6)} MB, then ${answer.closed ? 'cut off' : 'silence'}`,
+      );
     },
   },
   {
@@ -105,11 +143,15 @@ const FROM_OUTSIDE: readonly Attack[] = [
     name: 'A hundred clients that leave before they are answered',
     tiers,
     async run(lab) {
-      const target = await lab.deploy('export default { async fetch() { await new Promise((r) => setTimeout(r, 200)); return new Response("x"); } }');
+      const target = await lab.deploy(
+        'export default { async fetch() { await new Promise((r) => setTimeout(r, 200)); return new Response("x"); } }',
+      );
       if (!target.ok) return broken(shown(target.answer));
       await Promise.all(
         Array.from({ length: 100 }, () =>
-          lab.raw(`POST /fn/${target.name} HTTP/1.1\r\nHost: ${lab.host}\r\nContent-Length: 10\r\n\r\nhalf`, { quietMs: 20 }),
+          lab.raw(`POST /fn/${target.name} HTTP/1.1\r\nHost: ${lab.host}\r\nContent-Length: 10\r\n\r\nhalf`, {
+            quietMs: 20,
+          }),
         ),
       );
       const answer = await target.call();
@@ -136,9 +178,13 @@ const FROM_OUTSIDE: readonly Attack[] = [
     name: 'Twenty deployments at once',
     tiers,
     async run(lab) {
-      const all = await Promise.all(Array.from({ length: 20 }, (_, i) => lab.deploy(`export default () => new Response('${i}')`)));
+      const all = await Promise.all(
+        Array.from({ length: 20 }, (_, i) => lab.deploy(`export default () => new Response('${i}')`)),
+      );
       const failed = all.find((one) => !one.ok && ![429, 503].includes(one.answer.status));
-      return failed === undefined || failed.ok ? held(`${all.filter(({ ok }) => ok).length} were made`) : broken(shown(failed.answer));
+      return failed === undefined || failed.ok
+        ? held(`${all.filter(({ ok }) => ok).length} were made`)
+        : broken(shown(failed.answer));
     },
   },
 ];

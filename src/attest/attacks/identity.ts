@@ -32,7 +32,10 @@ const JWTS: readonly (readonly [name: string, make: (lab: Lab) => string])[] = [
   ['without a signature, in other letters', (lab) => unsigned(claimsOf(lab), 'nOnE')],
   ['with an empty signature', (lab) => unsigned(claimsOf(lab), 'HS256')],
   ['whose signature was cut off', (lab) => signed(lab, claimsOf(lab)).slice(0, -4)],
-  ['of which the claims were changed', (lab) => signed(lab, claimsOf(lab)).replace(/\.[^.]+\./, `.${encode(claimsOf(lab, { sub: 'root' }))}.`)],
+  [
+    'of which the claims were changed',
+    (lab) => signed(lab, claimsOf(lab)).replace(/\.[^.]+\./, `.${encode(claimsOf(lab, { sub: 'root' }))}.`),
+  ],
   ['signed with an empty key', (lab) => signed(lab, claimsOf(lab), {}, '')],
   ['signed with another key', (lab) => signed(lab, claimsOf(lab), {}, 'x'.repeat(32))],
   ['signed with its own header as the key', (lab) => signed(lab, claimsOf(lab), { jwk: { kty: 'oct', k: 'eA' } }, 'x')],
@@ -42,7 +45,16 @@ const JWTS: readonly (readonly [name: string, make: (lab: Lab) => string])[] = [
   ['with an algorithm that is a name of prototypes', (lab) => signed(lab, claimsOf(lab), { alg: '__proto__' })],
   ['with a key id that is a path', (lab) => signed(lab, claimsOf(lab), { kid: '../../../../dev/null' }, '')],
   ['with a key id that is a query', (lab) => signed(lab, claimsOf(lab), { kid: "' union select 'x" }, 'x')],
-  ['with an address of keys', (lab) => signed(lab, claimsOf(lab), { jku: `http://127.0.0.1:${lab.ground.canary.port}/`, x5u: `http://127.0.0.1:${lab.ground.canary.port}/` }, 'x')],
+  [
+    'with an address of keys',
+    (lab) =>
+      signed(
+        lab,
+        claimsOf(lab),
+        { jku: `http://127.0.0.1:${lab.ground.canary.port}/`, x5u: `http://127.0.0.1:${lab.ground.canary.port}/` },
+        'x',
+      ),
+  ],
   ['with demands that nobody knows', (lab) => signed(lab, claimsOf(lab), { crit: ['attest'], attest: true })],
   ['that has expired', (lab) => signed(lab, claimsOf(lab, { exp: seconds() - 3_600 }))],
   ['that is not valid yet', (lab) => signed(lab, claimsOf(lab, { nbf: seconds() + 3_600 }))],
@@ -81,26 +93,165 @@ const API = '/api/v1/functions';
 /** What is to be refused, and by which statuses. */
 const ASKING: readonly (readonly [name: string, sent: (lab: Lab) => Sent, statuses: RegExp])[] = [
   ['The operator API without a token', ({ ground }) => ({ path: API, host: ground.operatorHost }), /^401$/],
-  ['The operator API with an invented token', ({ ground }) => ({ path: API, host: ground.operatorHost, token: 'cdn_0000000000000000000000000000000000000000' }), /^401$/],
-  ['The operator API with most of the operator’s token', ({ ground }) => ({ path: API, host: ground.operatorHost, token: ground.operatorToken.slice(0, -1) }), /^401$/],
-  ['The operator API with a token in its query', ({ ground, token }) => ({ path: `${API}?token=${token}&access_token=${token}`, host: ground.operatorHost }), /^(?:400|401)$/],
-  ['The operator API with a token in a cookie', ({ ground, token }) => ({ path: API, host: ground.operatorHost, headers: { cookie: `token=${token}; session=${token}` } }), /^401$/],
-  ['The operator API with a name and a password', ({ ground, token }) => ({ path: API, host: ground.operatorHost, headers: { authorization: `Basic ${Buffer.from(`admin:${token}`).toString('base64')}` } }), /^401$/],
-  ['The operator API with two tokens', ({ ground, token }) => ({ path: API, host: ground.operatorHost, headers: { authorization: ['Bearer x', `Bearer ${token}`] } }), /^(?:400|401)$/],
-  ['The operator API under a tenant’s own host', ({ ground, host }) => ({ path: API, host, token: ground.operatorToken }), /^404$/],
-  ['The operator API under a name that was bound to its address', ({ ground }) => ({ path: API, host: 'rebound.example', token: ground.operatorToken }), /^404$/],
-  ['The operator API by X-Forwarded-Host', ({ ground, host }) => ({ path: API, host, token: ground.operatorToken, headers: { 'x-forwarded-host': ground.operatorHost } }), /^404$/],
-  ['The operator API from a page of elsewhere', ({ ground, token }) => ({ path: API, host: ground.operatorHost, token, headers: { origin: 'https://evil.example' } }), /^403$/],
-  ['The operator API from a page without an origin', ({ ground, token }) => ({ path: API, host: ground.operatorHost, token, headers: { origin: 'null' } }), /^403$/],
-  ['A form of a page of elsewhere', ({ ground, token }) => ({ path: API, host: ground.operatorHost, token, headers: { 'content-type': 'text/plain' }, body: '{"name":"x","code":"export default () => 1"}' }), /^400$/],
-  ['Another method, by a header', ({ ground, token }) => ({ path: `${API}/x`, method: 'POST', host: ground.operatorHost, token, headers: { 'x-http-method-override': 'DELETE', 'content-type': 'application/json' }, body: '{}' }), /^(?:404|405)$/],
-  ['/execute from a page', ({ ground }) => ({ path: '/execute', host: ground.operatorHost, json: { code: 'return 1' }, headers: { origin: 'http://127.0.0.1' } }), /^(?:401|403)$/],
-  ['/execute from a page, as its browser says', ({ ground }) => ({ path: '/execute', host: ground.operatorHost, json: { code: 'return 1' }, headers: { 'sec-fetch-site': 'cross-site' } }), /^(?:401|403)$/],
-  ['/execute through a proxy', ({ ground }) => ({ path: '/execute', host: ground.operatorHost, json: { code: 'return 1' }, headers: { 'x-forwarded-for': '1.2.3.4' } }), /^(?:401|403)$/],
-  ['/execute under a name that was bound to its address', () => ({ path: '/execute', host: 'rebound.example', json: { code: 'return 1' } }), /^(?:401|403)$/],
-  ['/execute as a tenant, without a token', ({ ground, tenant }) => ({ path: '/execute', host: ground.operatorHost, json: { code: 'return 1', tenant } }), /^401$/],
-  ['/execute with a JWT', (lab) => ({ path: '/execute', host: lab.ground.operatorHost, json: { code: 'return 1' }, token: signed(lab, claimsOf(lab, { role: 'admin' })) }), /^(?:401|403)$/],
-  ['A JWT that says it is an admin’s', (lab) => ({ path: API, host: lab.ground.operatorHost, token: signed(lab, claimsOf(lab, { role: 'admin', roles: ['admin'], app_metadata: { role: 'admin' } })) }), /^(?:401|403)$/],
+  [
+    'The operator API with an invented token',
+    ({ ground }) => ({ path: API, host: ground.operatorHost, token: 'cdn_0000000000000000000000000000000000000000' }),
+    /^401$/,
+  ],
+  [
+    'The operator API with most of the operator’s token',
+    ({ ground }) => ({ path: API, host: ground.operatorHost, token: ground.operatorToken.slice(0, -1) }),
+    /^401$/,
+  ],
+  [
+    'The operator API with a token in its query',
+    ({ ground, token }) => ({ path: `${API}?token=${token}&access_token=${token}`, host: ground.operatorHost }),
+    /^(?:400|401)$/,
+  ],
+  [
+    'The operator API with a token in a cookie',
+    ({ ground, token }) => ({
+      path: API,
+      host: ground.operatorHost,
+      headers: { cookie: `token=${token}; session=${token}` },
+    }),
+    /^401$/,
+  ],
+  [
+    'The operator API with a name and a password',
+    ({ ground, token }) => ({
+      path: API,
+      host: ground.operatorHost,
+      headers: { authorization: `Basic ${Buffer.from(`admin:${token}`).toString('base64')}` },
+    }),
+    /^401$/,
+  ],
+  [
+    'The operator API with two tokens',
+    ({ ground, token }) => ({
+      path: API,
+      host: ground.operatorHost,
+      headers: { authorization: ['Bearer x', `Bearer ${token}`] },
+    }),
+    /^(?:400|401)$/,
+  ],
+  [
+    'The operator API under a tenant’s own host',
+    ({ ground, host }) => ({ path: API, host, token: ground.operatorToken }),
+    /^404$/,
+  ],
+  [
+    'The operator API under a name that was bound to its address',
+    ({ ground }) => ({ path: API, host: 'rebound.example', token: ground.operatorToken }),
+    /^404$/,
+  ],
+  [
+    'The operator API by X-Forwarded-Host',
+    ({ ground, host }) => ({
+      path: API,
+      host,
+      token: ground.operatorToken,
+      headers: { 'x-forwarded-host': ground.operatorHost },
+    }),
+    /^404$/,
+  ],
+  [
+    'The operator API from a page of elsewhere',
+    ({ ground, token }) => ({
+      path: API,
+      host: ground.operatorHost,
+      token,
+      headers: { origin: 'https://evil.example' },
+    }),
+    /^403$/,
+  ],
+  [
+    'The operator API from a page without an origin',
+    ({ ground, token }) => ({ path: API, host: ground.operatorHost, token, headers: { origin: 'null' } }),
+    /^403$/,
+  ],
+  [
+    'A form of a page of elsewhere',
+    ({ ground, token }) => ({
+      path: API,
+      host: ground.operatorHost,
+      token,
+      headers: { 'content-type': 'text/plain' },
+      body: '{"name":"x","code":"export default () => 1"}',
+    }),
+    /^400$/,
+  ],
+  [
+    'Another method, by a header',
+    ({ ground, token }) => ({
+      path: `${API}/x`,
+      method: 'POST',
+      host: ground.operatorHost,
+      token,
+      headers: { 'x-http-method-override': 'DELETE', 'content-type': 'application/json' },
+      body: '{}',
+    }),
+    /^(?:404|405)$/,
+  ],
+  [
+    '/execute from a page',
+    ({ ground }) => ({
+      path: '/execute',
+      host: ground.operatorHost,
+      json: { code: 'return 1' },
+      headers: { origin: 'http://127.0.0.1' },
+    }),
+    /^(?:401|403)$/,
+  ],
+  [
+    '/execute from a page, as its browser says',
+    ({ ground }) => ({
+      path: '/execute',
+      host: ground.operatorHost,
+      json: { code: 'return 1' },
+      headers: { 'sec-fetch-site': 'cross-site' },
+    }),
+    /^(?:401|403)$/,
+  ],
+  [
+    '/execute through a proxy',
+    ({ ground }) => ({
+      path: '/execute',
+      host: ground.operatorHost,
+      json: { code: 'return 1' },
+      headers: { 'x-forwarded-for': '1.2.3.4' },
+    }),
+    /^(?:401|403)$/,
+  ],
+  [
+    '/execute under a name that was bound to its address',
+    () => ({ path: '/execute', host: 'rebound.example', json: { code: 'return 1' } }),
+    /^(?:401|403)$/,
+  ],
+  [
+    '/execute as a tenant, without a token',
+    ({ ground, tenant }) => ({ path: '/execute', host: ground.operatorHost, json: { code: 'return 1', tenant } }),
+    /^401$/,
+  ],
+  [
+    '/execute with a JWT',
+    (lab) => ({
+      path: '/execute',
+      host: lab.ground.operatorHost,
+      json: { code: 'return 1' },
+      token: signed(lab, claimsOf(lab, { role: 'admin' })),
+    }),
+    /^(?:401|403)$/,
+  ],
+  [
+    'A JWT that says it is an admin’s',
+    (lab) => ({
+      path: API,
+      host: lab.ground.operatorHost,
+      token: signed(lab, claimsOf(lab, { role: 'admin', roles: ['admin'], app_metadata: { role: 'admin' } })),
+    }),
+    /^(?:401|403)$/,
+  ],
 ];
 
 const asking = ([name, sent, statuses]: (typeof ASKING)[number]): Attack => ({
@@ -114,10 +265,30 @@ const asking = ([name, sent, statuses]: (typeof ASKING)[number]): Attack => ({
 
 /** What a token of a lesser role may not do. */
 const LESSER: readonly (readonly [name: string, role: string, sent: (lab: Lab) => Sent])[] = [
-  ['A user who activates what waits for review', 'user', ({ tenant }) => ({ path: `${API}/x?tenant=${tenant}`, method: 'PATCH', json: { active: true } })],
-  ['A user who makes a token', 'user', ({ tenant }) => ({ path: '/api/v1/tokens', json: { name: 'x', role: 'admin', tenant } })],
-  ['A user who sets a secret', 'user', ({ tenant }) => ({ path: `/api/v1/secrets?tenant=${tenant}`, method: 'PUT', json: { variables: [{ name: 'A', value: 'b' }] } })],
-  ['A service that deploys', 'service_role', ({ tenant }) => ({ path: `${API}/x`, method: 'PUT', json: { tenant, code: 'export default () => 1' } })],
+  [
+    'A user who activates what waits for review',
+    'user',
+    ({ tenant }) => ({ path: `${API}/x?tenant=${tenant}`, method: 'PATCH', json: { active: true } }),
+  ],
+  [
+    'A user who makes a token',
+    'user',
+    ({ tenant }) => ({ path: '/api/v1/tokens', json: { name: 'x', role: 'admin', tenant } }),
+  ],
+  [
+    'A user who sets a secret',
+    'user',
+    ({ tenant }) => ({
+      path: `/api/v1/secrets?tenant=${tenant}`,
+      method: 'PUT',
+      json: { variables: [{ name: 'A', value: 'b' }] },
+    }),
+  ],
+  [
+    'A service that deploys',
+    'service_role',
+    ({ tenant }) => ({ path: `${API}/x`, method: 'PUT', json: { tenant, code: 'export default () => 1' } }),
+  ],
   ['A service that reads', 'service_role', ({ tenant }) => ({ path: `${API}?tenant=${tenant}` })],
 ];
 
@@ -140,7 +311,10 @@ export const IDENTITY: readonly Attack[] = [
     ...own,
     name: 'A token that was revoked',
     async run(lab) {
-      const made = await lab.asOperator({ path: '/api/v1/tokens', json: { name: 'gone', role: 'admin', tenant: lab.tenant } });
+      const made = await lab.asOperator({
+        path: '/api/v1/tokens',
+        json: { name: 'gone', role: 'admin', tenant: lab.tenant },
+      });
       const { token, id } = JSON.parse(made.text) as { token: string; id: string };
       await lab.asOperator({ path: `/api/v1/tokens/${id}`, method: 'DELETE' });
       const answer = await lab.send({ path: API, host: lab.ground.operatorHost, token });

@@ -11,8 +11,14 @@ const READING: readonly Asked[] = [
   ['Listing the functions of another tenant', { path: '/api/v1/functions?tenant=VICTIM' }],
   ['Reading a function of another tenant', { path: '/api/v1/functions/VAULT?tenant=VICTIM' }],
   ['Reading the versions of another tenant’s function', { path: '/api/v1/functions/VAULT/versions?tenant=VICTIM' }],
-  ['Reading the sources of another tenant’s function', { path: '/api/v1/functions/VAULT/versions/1?tenant=VICTIM&sources=1' }],
-  ['Reading the deployments of another tenant’s function', { path: '/api/v1/functions/VAULT/deployments?tenant=VICTIM' }],
+  [
+    'Reading the sources of another tenant’s function',
+    { path: '/api/v1/functions/VAULT/versions/1?tenant=VICTIM&sources=1' },
+  ],
+  [
+    'Reading the deployments of another tenant’s function',
+    { path: '/api/v1/functions/VAULT/deployments?tenant=VICTIM' },
+  ],
   ['Reading the log of another tenant’s function', { path: '/api/v1/functions/VAULT/logs?tenant=VICTIM' }],
   ['Following the log of another tenant’s function', { path: '/api/v1/functions/VAULT/logs?tenant=VICTIM&follow=1' }],
   ['Reading the secrets of another tenant', { path: '/api/v1/secrets?tenant=VICTIM' }],
@@ -28,18 +34,46 @@ const READING: readonly Asked[] = [
 ];
 
 const CHANGING: readonly Asked[] = [
-  ['Deploying over another tenant’s function', { path: '/api/v1/functions/STEADY', method: 'PUT', json: { tenant: 'VICTIM', code: 'export default () => new Response("mine")' } }],
-  ['Creating a function for another tenant', { path: '/api/v1/functions', json: { name: 'mine', tenant: 'VICTIM', code: 'export default () => 1' } }],
-  ['Changing another tenant’s function', { path: '/api/v1/functions/STEADY?tenant=VICTIM', method: 'PATCH', json: { active: false } }],
+  [
+    'Deploying over another tenant’s function',
+    {
+      path: '/api/v1/functions/STEADY',
+      method: 'PUT',
+      json: { tenant: 'VICTIM', code: 'export default () => new Response("mine")' },
+    },
+  ],
+  [
+    'Creating a function for another tenant',
+    { path: '/api/v1/functions', json: { name: 'mine', tenant: 'VICTIM', code: 'export default () => 1' } },
+  ],
+  [
+    'Changing another tenant’s function',
+    { path: '/api/v1/functions/STEADY?tenant=VICTIM', method: 'PATCH', json: { active: false } },
+  ],
   ['Deleting another tenant’s function', { path: '/api/v1/functions/STEADY?tenant=VICTIM', method: 'DELETE' }],
-  ['Rolling back another tenant’s function', { path: '/api/v1/functions/STEADY/rollback?tenant=VICTIM', json: { version: 1 } }],
-  ['Moving an alias of another tenant’s function', { path: '/api/v1/functions/STEADY/aliases/x?tenant=VICTIM', method: 'PUT', json: { version: 1 } }],
-  ['Setting a secret of another tenant', { path: '/api/v1/secrets?tenant=VICTIM', method: 'PUT', json: { variables: [{ name: 'A', value: 'b' }] } }],
-  ['Taking secrets of another tenant away', { path: '/api/v1/functions/VAULT/secrets?tenant=VICTIM', method: 'DELETE', json: { names: ['VAULT_KEY'] } }],
+  [
+    'Rolling back another tenant’s function',
+    { path: '/api/v1/functions/STEADY/rollback?tenant=VICTIM', json: { version: 1 } },
+  ],
+  [
+    'Moving an alias of another tenant’s function',
+    { path: '/api/v1/functions/STEADY/aliases/x?tenant=VICTIM', method: 'PUT', json: { version: 1 } },
+  ],
+  [
+    'Setting a secret of another tenant',
+    { path: '/api/v1/secrets?tenant=VICTIM', method: 'PUT', json: { variables: [{ name: 'A', value: 'b' }] } },
+  ],
+  [
+    'Taking secrets of another tenant away',
+    { path: '/api/v1/functions/VAULT/secrets?tenant=VICTIM', method: 'DELETE', json: { names: ['VAULT_KEY'] } },
+  ],
   ['Invoking another tenant’s function', { path: '/api/v1/functions/VAULT/invoke?tenant=VICTIM', json: {} }],
   ['Invoking another tenant’s function as a script', { path: '/api/functions/VAULT/invoke?tenant=VICTIM', json: {} }],
   ['Executing code as another tenant', { path: '/execute', json: { code: 'return env', tenant: 'VICTIM' } }],
-  ['Making a token for another tenant', { path: '/api/v1/tokens', json: { name: 'x', role: 'admin', tenant: 'VICTIM' } }],
+  [
+    'Making a token for another tenant',
+    { path: '/api/v1/tokens', json: { name: 'x', role: 'admin', tenant: 'VICTIM' } },
+  ],
   ['Making a token for every tenant', { path: '/api/v1/tokens', json: { name: 'x', role: 'admin', tenant: null } }],
   ['Making a token with a role of its own', { path: '/api/v1/tokens', json: { name: 'x', role: 'operator' } }],
   ['Suspending another tenant', { path: '/api/v1/tenants/VICTIM', method: 'PATCH', json: { suspended: true } }],
@@ -47,7 +81,10 @@ const CHANGING: readonly Asked[] = [
   ['Raising its own quota', { path: '/api/v1/tenants/TENANT', method: 'PATCH', json: { quotas: { functions: 1e9 } } }],
   ['Making a tenant', { path: '/api/v1/tenants', json: { name: 'mine' } }],
   ['Changing the key that seals secrets', { path: '/api/v1/secrets/rotate-key', json: {} }],
-  ['Asking for an invocation that is another’s', { path: '/api/v1/invocations/01AAAAAAAAAAAAAAAAAAAAAAAA?tenant=VICTIM' }],
+  [
+    'Asking for an invocation that is another’s',
+    { path: '/api/v1/invocations/01AAAAAAAAAAAAAAAAAAAAAAAA?tenant=VICTIM' },
+  ],
 ];
 
 /** A name becomes the tenant’s own by the operator’s word alone. */
@@ -71,8 +108,17 @@ const SELECTING: readonly (readonly [name: string, sent: Sent])[] = [
   ['a tenant by its query', { path: '/fn/VAULT?tenant=VICTIM' }],
   ['a tenant by X-Forwarded-Host', { path: '/fn/VAULT', headers: { 'x-forwarded-host': 'VICTIM.DOMAIN' } }],
   ['a tenant by Forwarded', { path: '/fn/VAULT', headers: { forwarded: 'host=VICTIM.DOMAIN' } }],
-  ['a tenant by headers of Cordon’s', { path: '/fn/VAULT', headers: { 'x-cordon-tenant': 'VICTIM', 'cordon-tenant': 'VICTIM', 'x-tenant': 'VICTIM' } }],
-  ['a tenant by X-Original-URL', { path: '/fn/x', headers: { 'x-original-url': '/fn/VAULT', 'x-rewrite-url': '/fn/VAULT', 'x-host': 'VICTIM.DOMAIN' } }],
+  [
+    'a tenant by headers of Cordon’s',
+    { path: '/fn/VAULT', headers: { 'x-cordon-tenant': 'VICTIM', 'cordon-tenant': 'VICTIM', 'x-tenant': 'VICTIM' } },
+  ],
+  [
+    'a tenant by X-Original-URL',
+    {
+      path: '/fn/x',
+      headers: { 'x-original-url': '/fn/VAULT', 'x-rewrite-url': '/fn/VAULT', 'x-host': 'VICTIM.DOMAIN' },
+    },
+  ],
   ['a tenant by two labels', { path: '/fn/VAULT', host: 'x.VICTIM.DOMAIN' }],
   ['a tenant by an ending', { path: '/fn/VAULT', host: 'VICTIM.DOMAIN.example' }],
   ['a tenant by a beginning', { path: '/fn/VAULT', host: 'xVICTIM.DOMAIN' }],
@@ -107,7 +153,11 @@ const claiming = ([name, domain]: (typeof DOMAINS)[number]): Attack => ({
     const answer = await lab.asAttacker({
       path: '/api/v1/functions/attest-claim',
       method: 'PUT',
-      json: named(lab, { tenant: 'TENANT', code: 'export default () => new Response("claimed")', publicDomain: domain }),
+      json: named(lab, {
+        tenant: 'TENANT',
+        code: 'export default () => new Response("claimed")',
+        publicDomain: domain,
+      }),
     });
     await lab.asOperator({ path: `/api/v1/functions/attest-claim?tenant=${lab.tenant}`, method: 'DELETE' });
     return must(isRefused(answer), shown(answer));
@@ -175,11 +225,17 @@ const INSIDE: readonly Attack[] = [
       const answers = await Promise.all(['a', 'b', 'c', 'd'].map((who) => target.call({ headers: { 'x-who': who } })));
       const ids = new Map(answers.map(({ headers, text }) => [headers['cordon-invocation'] ?? '', text]));
       await new Promise((resolve) => setTimeout(resolve, 300));
-      const logs = await lab.asAttacker({ path: `/api/v1/functions/${target.name}/logs?limit=200&tenant=${lab.tenant}` });
+      const logs = await lab.asAttacker({
+        path: `/api/v1/functions/${target.name}/logs?limit=200&tenant=${lab.tenant}`,
+      });
       const { lines = [] } = JSON.parse(logs.text) as { lines?: { invocation: string | null; message: string }[] };
-      const wrong = lines.find(({ invocation, message }) => message.startsWith('line of') && ids.get(invocation ?? '') !== message.slice(8));
+      const wrong = lines.find(
+        ({ invocation, message }) => message.startsWith('line of') && ids.get(invocation ?? '') !== message.slice(8),
+      );
       if (lines.length === 0) return broken('there were no lines');
-      return wrong === undefined ? held(`${lines.length} lines, each of its own invocation`) : broken(`${wrong.message} stands under ${ids.get(wrong.invocation ?? '')}`);
+      return wrong === undefined
+        ? held(`${lines.length} lines, each of its own invocation`)
+        : broken(`${wrong.message} stands under ${ids.get(wrong.invocation ?? '')}`);
     },
   },
   {
@@ -187,8 +243,13 @@ const INSIDE: readonly Attack[] = [
     tiers: LANGUAGE_WALLS,
     name: 'A function in the executor of another of its tenant, and the environment there',
     async run(lab) {
-      const keeper = await lab.deploy({ code: 'export default (request, context) => new Response("kept")', env: { OWN_KEY: 'own-key-of-a-neighbour' } });
-      const thief = await lab.deploy(`export default { fetch(request, env) { return Response.json([env, globalThis.process?.env, globalThis.Deno?.env?.toObject?.(), Reflect.ownKeys(globalThis).map(String)]); } }`);
+      const keeper = await lab.deploy({
+        code: 'export default (request, context) => new Response("kept")',
+        env: { OWN_KEY: 'own-key-of-a-neighbour' },
+      });
+      const thief = await lab.deploy(
+        `export default { fetch(request, env) { return Response.json([env, globalThis.process?.env, globalThis.Deno?.env?.toObject?.(), Reflect.ownKeys(globalThis).map(String)]); } }`,
+      );
       if (!keeper.ok || !thief.ok) return broken('it was not deployed');
       await keeper.call();
       const answer = await thief.call();
@@ -201,7 +262,10 @@ const INSIDE: readonly Attack[] = [
     name: 'A fetch of another tenant’s function through Cordon itself',
     async run(lab) {
       const url = `http://${lab.ground.victim.host}:${new URL(lab.ground.url).port}/fn/${lab.ground.victim.vault}`;
-      const target = await lab.deploy({ code: `export default async () => { try { const r = await fetch(${JSON.stringify(url)}); return new Response('reached ' + await r.text()); } catch (error) { return new Response('refused ' + error.code); } }`, egress: { allow: ['*'] } });
+      const target = await lab.deploy({
+        code: `export default async () => { try { const r = await fetch(${JSON.stringify(url)}); return new Response('reached ' + await r.text()); } catch (error) { return new Response('refused ' + error.code); } }`,
+        egress: { allow: ['*'] },
+      });
       if (!target.ok) return broken(shown(target.answer));
       const answer = await target.call();
       return must(!answer.text.startsWith('reached'), shown(answer));

@@ -16,17 +16,16 @@ export interface NodeModules {
 /** What esbuild injects: exports under the names that are globals in Node. */
 export const NODE_GLOBALS = 'cordon:node-globals';
 
-const GLOBALS_SOURCE = `
-export { default as process } from 'node:process';
-export { Buffer } from 'node:buffer';
-export { setImmediate, clearImmediate } from 'node:timers';`;
-
 /** Where their sources live. */
 const MODULE = 'node';
 /** What `require` gets of them: what they export as a whole. */
 const REQUIRED = 'node-required';
 const GLOBALS = 'node-globals';
 const PREFIX = 'node:';
+const GLOBALS_SOURCE = `
+export { default as process } from '${PREFIX}process';
+export { Buffer } from '${PREFIX}buffer';
+export { setImmediate, clearImmediate } from '${PREFIX}timers';`;
 const INTERNAL = 'internal/';
 const BARE = /^[a-z_][a-z0-9_]*(?:\/[a-z_]+)*$/;
 

@@ -29,7 +29,7 @@ export function packedMap(sourceMap: Uint8Array, project: Project): Uint8Array {
 /** A script body was put into a function, on its first line. */
 function unwrapped(map: EsbuildMap, project: Project): string {
   const entry = map.sources.indexOf(project.entry);
-  const decoded = decodedMappings(new TraceMap(map as unknown as SourceMapInput)) as readonly (readonly Segment[])[];
+  const decoded = decodedMappings(new TraceMap(map)) as readonly (readonly Segment[])[];
   const moved = decoded.map((line) =>
     line.map((segment): Segment => {
       const [column, source, sourceLine, sourceColumn, name] = segment;

@@ -1,7 +1,7 @@
 /** The globals through which code registers a handler while it loads, and what it expects beside them. */
 
-import { resolved } from '../web/engine.ts';
-import { freeze, hasOwn, hide, isObject, keysOf, push, put, toText, TypeError } from '../web/primordials.ts';
+import { chain, resolved } from '../web/engine.ts';
+import { freeze, hasOwn, hide, isObject, keysOf, Promise, push, put, toText, TypeError } from '../web/primordials.ts';
 import type { Incoming, Registered } from './incoming.ts';
 
 type Serve = NonNullable<Registered['serve']>;
@@ -44,8 +44,12 @@ function denoOf(env: Readonly<Record<string, string>>, registered: Registered): 
   return {
     serve(first: unknown, second?: unknown): object {
       registered.serve = serveHandlerOf(first, second);
+      const onListen = optionOf(first, 'onListen') ?? optionOf(second, 'onListen');
+      onListen?.(SERVER.addr);
       return SERVER;
     },
+    // What packages look at to tell runtimes apart.
+    version: { deno: '2.0.0 (compatible, by Cordon)' },
     env: {
       get: (name: unknown) => (hasOwn(env, toText(name)) ? env[toText(name)] : undefined),
       has: (name: unknown) => hasOwn(env, toText(name)),
@@ -58,13 +62,32 @@ function denoOf(env: Readonly<Record<string, string>>, registered: Registered): 
 function serveHandlerOf(first: unknown, second: unknown): Serve {
   const handler = handlerIn(first) ?? handlerIn(second);
   if (handler === null) throw new TypeError('Deno.serve() needs a handler');
-  return handler;
+  const onError = optionOf(first, 'onError') ?? optionOf(second, 'onError');
+  return onError === null ? handler : answeringErrors(handler, onError);
 }
 
-function handlerIn(argument: unknown): Serve | null {
-  const handler: unknown =
-    isObject(argument) && typeof argument !== 'function' ? (argument as { handler?: unknown }).handler : argument;
-  return typeof handler === 'function' ? (handler as Serve) : null;
+const handlerIn = (argument: unknown): Serve | null =>
+  typeof argument === 'function' ? (argument as Serve) : optionOf(argument, 'handler');
+
+type Callback = (...args: unknown[]) => unknown;
+
+function optionOf(options: unknown, name: 'handler' | 'onError' | 'onListen'): Callback | null {
+  if (!isObject(options) || typeof options === 'function') return null;
+  const option = (options as Record<string, unknown>)[name];
+  return typeof option === 'function' ? (option as Callback) : null;
+}
+
+/** What `handler` throws or rejects with is for `onError` to answer. */
+function answeringErrors(handler: Serve, onError: Callback): Serve {
+  return (request, info) => {
+    let result: unknown;
+    try {
+      result = handler(request, info);
+    } catch (error) {
+      return onError(error);
+    }
+    return result instanceof Promise ? chain(result, (value) => value, onError) : result;
+  };
 }
 
 /** There is no listening socket here; what is asked of one answers as if it stood there for good. */

@@ -121,7 +121,10 @@ function contentOfReply({ body, isBase64Encoded }: Reply): BodyInit {
   if (typeof body === 'string')
     return isBase64Encoded ? { content: decodeBase64(body), type: BINARY_TYPE } : extractBody(body);
   if (isStream(body) || bytesOf(body) !== null) return { content: extractBody(body).content, type: BINARY_TYPE };
-  const { content, type } = (isObject(body) && platformBody(body)) || { content: jsonOf(body), type: 'application/json' };
+  const { content, type } = (isObject(body) && platformBody(body)) || {
+    content: jsonOf(body),
+    type: 'application/json',
+  };
   return { content, type: type ?? BINARY_TYPE };
 }
 

@@ -1,6 +1,7 @@
 /** BodyPump: sends a body to the host, chunk by chunk, no faster than the host takes it. */
 
 import {
+  arrayBufferLength,
   copyBytes,
   min,
   typedArrayBuffer,
@@ -10,6 +11,7 @@ import {
   TypeError,
   Uint8Array,
 } from '../web/primordials.ts';
+import { isByteStream } from '../web/read-stream.ts';
 import type { GuestCall } from './call.ts';
 import { runAs, then } from './context.ts';
 
@@ -34,6 +36,8 @@ export class BodyPump {
   readonly #encode: (text: string) => Uint8Array;
   readonly #target: BodyTarget;
   readonly #reader: Reader | null;
+  /** The chunks that are read belong to nobody else. */
+  readonly #ownsChunks: boolean;
   #window = WINDOW_BYTES;
   /** What has been read and not been sent. */
   #rest: Uint8Array | null;
@@ -52,6 +56,7 @@ export class BodyPump {
     this.#encode = encode;
     this.#target = target;
     this.#rest = whole ? nonEmpty(content as Uint8Array) : null;
+    this.#ownsChunks = !whole && isByteStream(content);
     this.#reader = whole ? null : ((content as { getReader(): unknown }).getReader() as Reader);
   }
 
@@ -97,7 +102,8 @@ export class BodyPump {
     const offset = typedArrayOffset(rest);
     this.#window -= size;
     this.#rest = size < length ? new Uint8Array(buffer, offset + size, length - size) : null;
-    this.#target.data(copyBytes(new Uint8Array(buffer, offset, size)));
+    const isWhole = this.#ownsChunks && arrayBufferLength(buffer) === size;
+    this.#target.data(isWhole ? rest : copyBytes(new Uint8Array(buffer, offset, size)));
   }
 
   #take(result: unknown): void {

@@ -102,7 +102,7 @@ const ContextPromise = function Promise(executor: unknown): object {
   if (typeof executor !== 'function') return construct(NativePromise, [executor], made as never) as object;
   const run = (resolve: (value: unknown) => void, reject: unknown): unknown =>
     executor((value: unknown) => resolve(adopt(value)), reject) as unknown;
-  return construct(NativePromise, [run], made as never) as object;
+  return construct(NativePromise, [run], made as never);
 };
 
 export function installContext(): void {

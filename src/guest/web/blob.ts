@@ -1,5 +1,6 @@
 /** Blob and File, as the File API has them: bytes that nothing can change any more, with a type. */
 
+import { joined, partOf } from './bytes.ts';
 import { rejected, resolved } from './engine.ts';
 import { dictionaryOf } from './event.ts';
 import { defineInterface, requireArguments } from './interface.ts';
@@ -15,7 +16,6 @@ import {
   min,
   now,
   push,
-  setBytes,
   stringify,
   stringSlice,
   toLowerCase,
@@ -23,7 +23,6 @@ import {
   toWellFormed,
   typedArrayBuffer,
   typedArrayByteLength,
-  typedArrayOffset,
   TypeError,
   Uint8Array,
 } from './primordials.ts';
@@ -78,7 +77,7 @@ export class Blob {
     if (parts === BLANK) return;
     const pieces = piecesOf(parts);
     const { hasNativeEndings, type } = propertiesOf(dictionaryOf<BlobOptions>(options));
-    fill(this, joined(pieces, hasNativeEndings), type);
+    fill(this, bytesOfPieces(pieces, hasNativeEndings), type);
   }
 
   get size(): number {
@@ -93,7 +92,7 @@ export class Blob {
     const size = this.#bytes.length;
     const from = offsetOf(start, size, 0);
     const to = max(offsetOf(end, size, size), from);
-    return makeBlob(part(this.#bytes, from, to), contentType === undefined ? '' : `${contentType as string}`);
+    return makeBlob(partOf(this.#bytes, from, to), contentType === undefined ? '' : `${contentType as string}`);
   }
 
   stream(): ReadableStream {
@@ -140,7 +139,7 @@ export class File extends Blob {
     const { hasNativeEndings, type } = propertiesOf(given);
     const { lastModified } = given;
     this.#lastModified = lastModified === undefined ? now() : wholeNumber(lastModified);
-    fill(this, joined(pieces, hasNativeEndings), type);
+    fill(this, bytesOfPieces(pieces, hasNativeEndings), type);
   }
 
   get name(): string {
@@ -182,20 +181,14 @@ function propertiesOf({ endings, type }: BlobOptions): { readonly hasNativeEndin
   return { hasNativeEndings: wanted === 'native', type: type === undefined ? '' : `${type as string}` };
 }
 
-function joined(pieces: readonly (string | Uint8Array)[], hasNativeEndings: boolean): Uint8Array {
+function bytesOfPieces(pieces: readonly (string | Uint8Array)[], hasNativeEndings: boolean): Uint8Array {
   const chunks: Uint8Array[] = [];
-  let length = 0;
   for (let i = 0; i < pieces.length; i++) {
     const piece = pieces[i] as string | Uint8Array;
-    const text = typeof piece === 'string' && hasNativeEndings ? withNativeEndings(piece) : piece;
-    const chunk = typeof text === 'string' ? encodeUtf8(text) : text;
-    push(chunks, chunk);
-    length += typedArrayByteLength(chunk);
+    if (typeof piece !== 'string') push(chunks, piece);
+    else push(chunks, encodeUtf8(hasNativeEndings ? withNativeEndings(piece) : piece));
   }
-  const whole = new Uint8Array(length);
-  for (let i = 0, at = 0; i < chunks.length; at += typedArrayByteLength(chunks[i++]))
-    setBytes(whole, chunks[i] as Uint8Array, at);
-  return whole;
+  return joined(chunks);
 }
 
 /** Every end of a line as a line feed. */
@@ -210,10 +203,6 @@ function withNativeEndings(text: string): string {
   }
   return result + stringSlice(text, from);
 }
-
-/** The same memory. */
-const part = (bytes: Uint8Array, from: number, to: number): Uint8Array =>
-  new Uint8Array(typedArrayBuffer(bytes), typedArrayOffset(bytes) + from, to - from);
 
 interface Controller {
   readonly byobRequest: { respond(bytes: number): void } | null;
@@ -230,7 +219,7 @@ export function streamOfBytes(bytes: Uint8Array): ReadableStream {
       __proto__: null,
       type: 'bytes',
       pull(controller: Controller) {
-        if (at < size) controller.enqueue(copyBytes(part(bytes, at, (at = min(at + CHUNK_BYTES, size)))));
+        if (at < size) controller.enqueue(copyBytes(partOf(bytes, at, (at = min(at + CHUNK_BYTES, size)))));
         if (at < size) return;
         controller.close();
         // Who waits with a buffer of their own hears of the end by it.

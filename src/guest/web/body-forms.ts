@@ -1,7 +1,7 @@
 /** Bodies as a Blob or a FormData, by the Content-Type that their headers name. */
 
-type Blob = import('./blob.ts').Blob;
-type FormData = import('./form-data.ts').FormData;
+import type { Blob } from './blob.ts';
+import type { FormData } from './form-data.ts';
 import { mimeTypeOfHeader, parameterOf, serializeMimeType } from './mime-type.ts';
 import * as modules from './modules.ts';
 import { decodeText, parseMultipart } from './multipart-parser.ts';

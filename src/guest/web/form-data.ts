@@ -1,12 +1,12 @@
 /** FormData, as the XMLHttpRequest standard has it where there is no form element. */
 
+import type { File } from './blob.ts';
 import { defineInterface, requireArguments } from './interface.ts';
 import * as modules from './modules.ts';
 import { writeMultipart, type Multipart } from './multipart-writer.ts';
 import { iterateEntries, pairIteration, type PairIteration } from './pair-iterator.ts';
 import { isObject, now, push, toWellFormed, TypeError } from './primordials.ts';
 
-type File = import('./blob.ts').File;
 export type FormValue = string | File;
 export type FormEntry = readonly [name: string, value: FormValue];
 

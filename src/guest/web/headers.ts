@@ -1,6 +1,6 @@
 /** Headers, as the Fetch standard has them, over one flat list of names and values. */
 
-import { defineInterface, requireArguments } from './interface.ts';
+import { nameInterface, requireArguments } from './interface.ts';
 import { iterateEntries, pairIteration, type Pair, type PairIteration } from './pair-iterator.ts';
 import {
   charCodeAt,
@@ -211,7 +211,7 @@ export class Headers {
 }
 
 iterateEntries(Headers.prototype);
-defineInterface(Headers, 'Headers');
+nameInterface(Headers, 'Headers');
 const ownIterator: unknown = Headers.prototype.entries;
 
 let made: PairIteration<Headers> | null = null;

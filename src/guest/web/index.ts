@@ -7,13 +7,11 @@
 
 import { newTurn } from './clock.ts';
 import { reportException, setEngine } from './engine.ts';
-import { Headers } from './headers.ts';
 import { requireArguments } from './interface.ts';
 import type { WebHost } from './host.ts';
+import { headersInterface, requestInterface, responseInterface } from './messages.ts';
 import * as modules from './modules.ts';
 import { defineAccessor, getOwnPropertyDescriptor, hide, rename } from './primordials.ts';
-import { Request } from './request.ts';
-import { Response } from './response.ts';
 import { clearTimer, dropTimer, fireTimer, queueMicrotask, setInterval, setTimeout } from './timers.ts';
 import { encodeUtf8 } from './utf8.ts';
 
@@ -34,9 +32,6 @@ export function installWeb(target: object, services: WebHost): WebControls {
   setEngine(services);
   const eager: Record<string, unknown> = {
     self: target,
-    Headers,
-    Request,
-    Response,
     setTimeout,
     setInterval,
     clearTimeout: clearTimer,
@@ -62,6 +57,9 @@ export function installWeb(target: object, services: WebHost): WebControls {
 const navigator = { navigator: { userAgent: 'Cordon' } };
 
 const LAZY: readonly (readonly [load: () => object, names: readonly string[]])[] = [
+  [headersInterface, ['Headers']],
+  [requestInterface, ['Request']],
+  [responseInterface, ['Response']],
   [modules.console, ['console']],
   [modules.url, ['URL', 'URLSearchParams']],
   [modules.urlPattern, ['URLPattern']],
@@ -90,6 +88,7 @@ const LAZY: readonly (readonly [load: () => object, names: readonly string[]])[]
     ],
   ],
   [modules.fetching, ['fetch']],
+  [modules.webSocket, ['WebSocket', 'CloseEvent']],
   [modules.blob, ['Blob', 'File']],
   [modules.formData, ['FormData']],
   [modules.fileReader, ['FileReader', 'ProgressEvent']],

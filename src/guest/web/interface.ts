@@ -12,10 +12,20 @@ interface Interface {
 
 /** Call it once for a class, after its last member is defined. */
 export function defineInterface(constructor: Interface, name: string): void {
+  nameInterface(constructor, name);
+  showInterface(constructor);
+}
+
+/** Its members can be enumerated from now on. */
+export function showInterface(constructor: Interface): void {
+  showMembers(constructor);
+  showMembers(constructor.prototype);
+}
+
+/** All of an interface but what {@link showInterface} does, for classes that are there before anybody asks for them. */
+export function nameInterface(constructor: Interface, name: string): void {
   const { prototype } = constructor;
   rename(constructor, name);
-  showMembers(constructor);
-  showMembers(prototype);
   defineTag(prototype, name);
   definePlatformPrototype(prototype);
 }

@@ -52,6 +52,7 @@ export const compression: () => typeof import('./compression.ts') = once(() => r
 export const base64: () => typeof import('./base64.ts') = once(() => require('./base64.ts'));
 export const cloning: () => typeof import('./structured-clone.ts') = once(() => require('./structured-clone.ts'));
 export const performance: () => typeof import('./performance.ts') = once(() => require('./performance.ts'));
+export const webSocket: () => typeof import('./websocket.ts') = once(() => require('./websocket.ts'));
 export const fetching: () => typeof import('./fetch.ts') = once(() => require('./fetch.ts'));
 let loadedBlob: typeof import('./blob.ts') | null = null;
 export const blob = (): typeof import('./blob.ts') =>

@@ -3,6 +3,7 @@
  * the length of their headers.
  */
 
+import { partOf } from './bytes.ts';
 import type { FormEntry } from './form-data.ts';
 import * as modules from './modules.ts';
 import {
@@ -16,9 +17,7 @@ import {
   stringSlice,
   toLowerCase,
   trim,
-  typedArrayBuffer,
   typedArrayByteLength,
-  typedArrayOffset,
   TypeError,
   Uint8Array,
 } from './primordials.ts';
@@ -50,7 +49,7 @@ export function parseMultipart(bytes: Uint8Array, boundary: string | null): Form
     const start = afterHeaders(bytes, headersStart);
     const end = delimiter.find(bytes, start);
     if (end === -1) throw failure('it ends within a part');
-    push(entries, entryOf(headersOf(view(bytes, headersStart, start)), view(bytes, start, end)));
+    push(entries, entryOf(headersOf(partOf(bytes, headersStart, start)), partOf(bytes, start, end)));
     at = end + delimiter.length;
   }
   return entries;
@@ -125,10 +124,6 @@ function afterLineBreak(bytes: Uint8Array, from: number, limit: number): number 
   while (at < limit && !(bytes[at] === RETURN && bytes[at + 1] === LINE_FEED)) at++;
   return at + 2;
 }
-
-/** The same memory. */
-const view = (bytes: Uint8Array, from: number, to: number): Uint8Array =>
-  new Uint8Array(typedArrayBuffer(bytes), typedArrayOffset(bytes) + from, to - from);
 
 interface PartHeaders {
   readonly name: string;

@@ -1,18 +1,9 @@
 /** multipart/form-data, as the HTML standard writes it. */
 
+import { joined } from './bytes.ts';
 import type { FormEntry } from './form-data.ts';
 import * as modules from './modules.ts';
-import {
-  exec,
-  join,
-  push,
-  setBytes,
-  split,
-  stringIndexOf,
-  toBase64,
-  typedArrayByteLength,
-  Uint8Array,
-} from './primordials.ts';
+import { exec, join, push, split, stringIndexOf, toBase64, Uint8Array } from './primordials.ts';
 import { encodeUtf8 } from './utf8.ts';
 
 const BOUNDARY_BYTES = 24;
@@ -65,12 +56,3 @@ function escaped(text: string): string {
 
 const replaced = (text: string, part: string, by: string): string =>
   stringIndexOf(text, part) === -1 ? text : join(split(text, part), by);
-
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  let length = 0;
-  for (let i = 0; i < chunks.length; i++) length += typedArrayByteLength(chunks[i]);
-  const whole = new Uint8Array(length);
-  for (let i = 0, at = 0; i < chunks.length; at += typedArrayByteLength(chunks[i++]))
-    setBytes(whole, chunks[i] as Uint8Array, at);
-  return whole;
-}

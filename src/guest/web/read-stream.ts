@@ -1,17 +1,16 @@
 /** Streams of bytes, read to their end or in two. */
 
+import { joined } from './bytes.ts';
 import { chain } from './engine.ts';
 import * as modules from './modules.ts';
 import {
   bytesOf,
-  copyBytes,
   getPrototypeOf,
   hasOwn,
   isObject,
   ownKeys,
   Promise,
   push,
-  setBytes,
   toText,
   TypeError,
   Uint8Array,
@@ -54,7 +53,7 @@ export function collect(
     fail(reason);
     return false;
   };
-  eachChunk(stream, reader, take, () => done(joined(chunks, length)), fail);
+  eachChunk(stream, reader, take, () => done(joined(chunks)), fail);
 }
 
 const ignore = (): void => undefined;
@@ -150,17 +149,6 @@ function readEach(
   next();
 }
 
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  if (chunks.length === 1) return copyBytes(chunks[0] as Uint8Array);
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (let i = 0; i < chunks.length; i++) {
-    setBytes(whole, chunks[i] as Uint8Array, at);
-    at += (chunks[i] as Uint8Array).length;
-  }
-  return whole;
-}
-
 /** Two streams of what one holds. The second has chunks of its own: nobody who writes to one is seen in the other. */
 export function teeBody(stream: ReadableStream): readonly [ReadableStream, ReadableStream] {
   if (!isByteStream(stream)) return new Tee(stream).streams;
@@ -168,8 +156,8 @@ export function teeBody(stream: ReadableStream): readonly [ReadableStream, Reada
   return [teed[0], teed[1]];
 }
 
-/** One that copies its chunks when it is teed. The streams library keeps its slots in properties. */
-function isByteStream(stream: object): boolean {
+/** Whose chunks are its reader's alone, since it took their memory away from who gave them. The library's slots tell. */
+export function isByteStream(stream: object): boolean {
   const controller = (stream as { _readableStreamController?: unknown })._readableStreamController;
   return isObject(controller) && hasOwn(controller, '_controlledReadableByteStream');
 }

@@ -21,7 +21,7 @@ import {
 } from './body.ts';
 import { host } from './engine.ts';
 import { copyHeaders, Headers, headersOf } from './headers.ts';
-import { defineInterface, requireArguments } from './interface.ts';
+import { nameInterface, requireArguments } from './interface.ts';
 import * as modules from './modules.ts';
 import { exec, isObject, setPrototypeOf, toUpperCase, TypeError } from './primordials.ts';
 import { DEFAULT_OPTIONS, optionsOf, type Redirect, type RequestInit, type RequestOptions } from './request-options.ts';
@@ -275,7 +275,7 @@ export class Request extends Body {
 
 // The base class holds state alone.
 setPrototypeOf(Request.prototype, Object.prototype);
-defineInterface(Request, 'Request');
+nameInterface(Request, 'Request');
 
 const NOT_A_TOKEN = /[^!#$%&'*+\-.^_`|~0-9A-Za-z]/;
 const STANDARD = /^(?:DELETE|GET|HEAD|OPTIONS|POST|PUT)$/;

@@ -18,7 +18,7 @@ import {
 } from './body.ts';
 import { copyHeaders, Headers, headersOf, immutable, listOf } from './headers.ts';
 import type { FetchReply } from './host.ts';
-import { defineInterface, requireArguments } from './interface.ts';
+import { nameInterface, requireArguments } from './interface.ts';
 import { exec, isObject, setPrototypeOf, stringify, toNumber, TypeError, RangeError } from './primordials.ts';
 import { canonicalUrl } from './url-text.ts';
 
@@ -228,7 +228,7 @@ export class Response extends Body {
 
 // The base class holds state alone.
 setPrototypeOf(Response.prototype, Object.prototype);
-defineInterface(Response, 'Response');
+nameInterface(Response, 'Response');
 
 function withType(headers: Headers, type: string | null): Headers {
   if (type !== null && !headers.has('content-type')) headers.set('content-type', type);

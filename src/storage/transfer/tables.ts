@@ -35,7 +35,7 @@ export const TABLES: Readonly<Record<TableName, TableToMove>> = {
   erased_tenants: main('name'),
   functions: main('tenant name'),
   versions: main('tenant name number'),
-  artifacts: main('tenant name number', LARGE, 'code', 'cache'),
+  artifacts: main('tenant name number', LARGE, 'code', 'cache', 'map'),
   sources: main('tenant name number path', LARGE, 'content'),
   aliases: main('tenant name alias'),
   deployments: main('id', 100),

@@ -45,6 +45,7 @@ export function createIsolateTier(options: IsolateTierOptions): Tier {
       ],
       scratchBytes: 0,
       env: {},
+      sealsItself: true,
     };
     return startExecutor(wall, command, options.capabilities ?? null);
   }

@@ -82,7 +82,7 @@ const packed = (map: unknown): { map: Uint8Array } => ({
 const VALID = { version: 3, sources: ['a.ts'], names: [], mappings: 'AAAA' };
 
 suite('a map that a hostile builder made', () => {
-  const maps: Readonly<Record<string, { map: Uint8Array | null }>> = {
+  const given: Readonly<Record<string, { map: Uint8Array | null }>> = {
     'is not there': { map: null },
     'is empty': { map: new Uint8Array(0) },
     'is not compressed': { map: Buffer.from('{}') },
@@ -94,7 +94,7 @@ suite('a map that a hostile builder made', () => {
     'is another version': packed({ ...VALID, version: 99, mappings: null }),
     'inflates without an end': packed(`{"mappings":"${';'.repeat(30e6)}"}`),
   };
-  for (const [what, artifact] of Object.entries(maps)) {
+  for (const [what, artifact] of Object.entries(given)) {
     test(`${what}: the stack stays as it is`, () => {
       assert.equal(new SourceMaps().mapStack(artifact, STACK), STACK);
     });

@@ -284,3 +284,62 @@ test('a meta is read within its payload only', () => {
   assert.throws(() => readCredit(Buffer.alloc(3)), ProtocolError);
   assert.throws(() => readCredit(Buffer.alloc(5)), ProtocolError);
 });
+
+test('DATA can be had as it comes, in parts that make up the whole, and other frames come whole', async (t) => {
+  const [near, far] = await socketPair();
+  t.after(() => {
+    near.destroy();
+    far.destroy();
+  });
+  const inbox = new Inbox();
+  const receiver = new Connection(near, { ...inbox.options, splitsData: true });
+  const sender = new Connection(far, new Inbox().options);
+  const sent = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i % 251));
+  sender.sendMeta(FrameType.HEAD, 7, 'x'.repeat(100_000), null);
+  for (const piece of [sent.subarray(0, 200_000), sent.subarray(200_000, 200_000), sent.subarray(200_000)])
+    sender.sendBytes(FrameType.DATA, 7, piece);
+  sender.send(FrameType.END, 7);
+  await inbox.until(() => inbox.frames.at(-1)?.type === FrameType.END);
+  const [head, ...rest] = inbox.frames;
+  assert.equal(metaText(head!.payload).length, 100_000);
+  const data = rest.filter(({ type, stream }) => type === FrameType.DATA && stream === 7);
+  assert.equal(data.length, rest.length - 1);
+  assert.ok(data.length > 3);
+  assert.ok(Buffer.concat(data.map(({ payload }) => payload)).equals(sent));
+  assert.equal(receiver.closed, false);
+});
+
+test('DATA in parts is the same however its bytes are cut', async (t) => {
+  const frames = [3, 0, 12].map((length) => {
+    const encoded = Buffer.alloc(9 + length, 97);
+    encoded.writeUInt32LE(5 + length, 0);
+    encoded[4] = FrameType.DATA;
+    encoded.writeUInt32LE(length, 5);
+    return encoded;
+  });
+  const bytes = Buffer.concat(frames);
+  for (let cut = 1; cut < bytes.length; cut++) {
+    const [near, far] = await socketPair();
+    t.after(() => {
+      near.destroy();
+      far.destroy();
+    });
+    const inbox = new Inbox();
+    const receiver = new Connection(near, { ...inbox.options, splitsData: true });
+    // As the socket would, without waiting for it.
+    near.emit('data', bytes.subarray(0, cut));
+    near.emit('data', bytes.subarray(cut));
+    const sizes = new Map<number, number>();
+    for (const { stream, payload } of inbox.frames) sizes.set(stream, (sizes.get(stream) ?? 0) + payload.length);
+    assert.deepEqual(
+      [...sizes],
+      [
+        [3, 3],
+        [0, 0],
+        [12, 12],
+      ],
+      `cut at ${cut}`,
+    );
+    assert.equal(receiver.closed, false);
+  }
+});

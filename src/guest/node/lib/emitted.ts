@@ -47,7 +47,7 @@ export function emittedBy<T>(start: (feed: Feed<T>) => () => void): AsyncIterabl
       if (failure !== null) {
         const { error } = failure;
         failure = null;
-        return Promise.reject(error as Error);
+        return Promise.reject(error);
       }
       if (ended) return Promise.resolve({ done: true, value: undefined });
       return new Promise((resolve, reject) => waiting.push({ resolve, reject }));

@@ -59,6 +59,8 @@ function received(value: unknown): string {
     return name === undefined ? '[Object: null prototype] {}' : `an instance of ${name}`;
   }
   const text =
-    typeof value === 'string' ? `'${value.length > 25 ? `${value.slice(0, 25)}...` : value}'` : String(value);
+    typeof value === 'string'
+      ? `'${value.length > 25 ? `${value.slice(0, 25)}...` : value}'`
+      : (value as number).toString();
   return `type ${typeof value} (${typeof value === 'bigint' ? `${text}n` : text})`;
 }

@@ -69,7 +69,7 @@ function numberText(value: unknown, convert: (value: unknown) => number): string
 
 function json(value: unknown): string {
   try {
-    return (JSON.stringify(value) as string | undefined) ?? 'undefined';
+    return `${JSON.stringify(value)}`;
   } catch (error) {
     if ((error as Error).message.includes('circular')) return '[Circular]';
     throw error;

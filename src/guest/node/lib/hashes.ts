@@ -20,13 +20,13 @@ export interface Hasher {
 type Algorithm = Parameters<typeof hmac.create>[0];
 
 const hasher = (algorithm: Algorithm): Hasher => ({
-  create: () => algorithm.create() as State,
-  createHmac: (key) => hmac.create(algorithm, key) as unknown as State,
+  create: () => algorithm.create(),
+  createHmac: (key) => hmac.create(algorithm, key),
 });
 
 export const hashes: Readonly<Record<string, Hasher>> = {
-  blake2b512: hasher(blake2b as unknown as Algorithm),
-  blake2s256: hasher(blake2s as unknown as Algorithm),
+  blake2b512: hasher(blake2b),
+  blake2s256: hasher(blake2s),
   md5: hasher(md5),
   ripemd160: hasher(ripemd160),
   rmd160: hasher(ripemd160),

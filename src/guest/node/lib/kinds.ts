@@ -70,6 +70,6 @@ export const isMapIterator = (value: unknown): boolean => tagOf(value) === '[obj
 export const isSetIterator = (value: unknown): boolean => tagOf(value) === '[object Set Iterator]';
 export const isGeneratorObject = (value: unknown): boolean => /^\[object (?:Async)?Generator\]$/.test(tagOf(value));
 export const isGeneratorFunction = (value: unknown): boolean =>
-  typeof value === 'function' && /GeneratorFunction\]$/.test(tagOf(value));
+  typeof value === 'function' && tagOf(value).endsWith('GeneratorFunction]');
 export const isArgumentsObject = (value: unknown): boolean =>
   isObject(value) && !(Symbol.toStringTag in value) && tagOf(value) === '[object Arguments]';

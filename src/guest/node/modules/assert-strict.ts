@@ -1,6 +1,6 @@
 /** node:assert/strict. */
 
-import assert, * as all from './assert.ts';
+import { strict as assert } from './assert.ts';
 
 export {
   AssertionError,
@@ -23,5 +23,5 @@ export {
   throws,
 } from './assert.ts';
 
-export const strict: typeof assert = all.strict;
-export default strict;
+export { assert as strict };
+export default assert;

@@ -202,7 +202,7 @@ const shared = { AssertionError, doesNotMatch, doesNotReject, doesNotThrow, fail
 const strictly = { deepStrictEqual, notDeepStrictEqual, notStrictEqual, strictEqual };
 const callable = (value: unknown, message?: Message): asserts value => ok(value, message);
 
-export const strict: Assert = Object.assign(callable.bind(null) as Assert, shared, strictly, {
+export const strict: Assert = Object.assign(callable.bind(null), shared, strictly, {
   deepEqual: deepStrictEqual,
   equal: strictEqual,
   notDeepEqual: notDeepStrictEqual,
@@ -210,7 +210,7 @@ export const strict: Assert = Object.assign(callable.bind(null) as Assert, share
 });
 Object.assign(strict, { strict });
 
-const assert: Assert = Object.assign(callable.bind(null) as Assert, shared, strictly, {
+const assert: Assert = Object.assign(callable.bind(null), shared, strictly, {
   deepEqual,
   equal,
   notDeepEqual,

@@ -131,10 +131,10 @@ export function randomFillSync<T>(target: T, offset = 0, size?: number): T {
   return target;
 }
 
-export function randomFill<T>(target: T, ...rest: unknown[]): void {
+export function randomFill(target: unknown, ...rest: unknown[]): void {
   const callback = rest.pop();
   requireFunction('callback', callback);
-  give(callback as Callback<T>, randomFillSync(target, ...(rest as [number?, number?])));
+  give(callback as Callback<unknown>, randomFillSync(target, ...(rest as [number?, number?])));
 }
 
 export const getRandomValues = <T>(array: T): T => web.crypto.getRandomValues(array);

@@ -58,7 +58,7 @@ export class Channel {
   runStores<R>(message: unknown, fn: (...args: unknown[]) => R, self?: unknown, ...args: unknown[]): R {
     let run = (): R => {
       this.publish(message);
-      return Reflect.apply(fn, self, args) as R;
+      return Reflect.apply(fn, self, args);
     };
     for (const [store, transform] of this.#stores) {
       const inner = run;
@@ -96,8 +96,8 @@ export class TracingChannel {
   declare readonly asyncEnd: Channel;
   declare readonly error: Channel;
 
-  constructor(channels: Channels) {
-    for (const event of EVENTS) Object.defineProperty(this, event, { value: channels[event], enumerable: true });
+  constructor(given: Channels) {
+    for (const event of EVENTS) Object.defineProperty(this, event, { value: given[event], enumerable: true });
   }
 
   get hasSubscribers(): boolean {

@@ -94,7 +94,7 @@ class EventEmitterMethods {
   }
 
   eventNames(): Name[] {
-    return this._events === undefined ? [] : (Reflect.ownKeys(this._events) as Name[]);
+    return this._events === undefined ? [] : Reflect.ownKeys(this._events);
   }
 
   setMaxListeners(count: number): this {
@@ -231,7 +231,7 @@ export function once(emitter: unknown, name: Name, { signal }: SignalOptions = {
     if (signal?.aborted === true) return abort();
     stops.push(listen(emitter, name, (...args) => settle(() => resolve(args))));
     if (name !== 'error' && typeof (emitter as EventEmitter).on === 'function')
-      stops.push(listen(emitter, 'error', (error: unknown) => settle(() => reject(error as Error))));
+      stops.push(listen(emitter, 'error', (error: unknown) => settle(() => reject(error))));
     if (signal === undefined) return;
     signal.addEventListener('abort', abort, { once: true });
     stops.push(() => signal.removeEventListener('abort', abort));

@@ -14,13 +14,13 @@ export const sep = '/';
 export const delimiter = ':';
 
 /** Without `.`, `..` and empty parts; where a path is not absolute, `..` at its beginning stays. */
-function withoutDots(path: string, isAbsolute: boolean): string {
+function withoutDots(path: string, hasRoot: boolean): string {
   const kept: string[] = [];
   for (const part of path.split('/')) {
     if (part === '' || part === '.') continue;
     if (part !== '..') kept.push(part);
     else if (kept.length > 0 && kept.at(-1) !== '..') kept.pop();
-    else if (!isAbsolute) kept.push('..');
+    else if (!hasRoot) kept.push('..');
   }
   return kept.join('/');
 }

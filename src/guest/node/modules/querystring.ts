@@ -4,7 +4,7 @@ const { isArray } = Array;
 
 /** Percent-encoded, but for what a query may hold as it is. */
 export function escape(text: unknown): string {
-  const whole = typeof text === 'string' ? text : typeof text === 'object' ? String(text) : `${text as string}`;
+  const whole = typeof text === 'string' ? text : `${text as string}`;
   return encodeURIComponent(whole.toWellFormed());
 }
 

@@ -26,7 +26,7 @@ export async function buffer(source: Source): Promise<Uint8Array> {
 
 export async function arrayBuffer(source: Source): Promise<ArrayBuffer> {
   const bytes = await buffer(source);
-  return bytes.slice().buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+  return bytes.slice().buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
 }
 
 export async function text(source: Source): Promise<string> {

@@ -43,7 +43,7 @@ export {
 } from '../lib/kinds.ts';
 
 /** There is no shared memory. */
-export const isSharedArrayBuffer = (_value: unknown): boolean => false;
+export const isSharedArrayBuffer = (): boolean => false;
 export const isAnyArrayBuffer: (value: unknown) => boolean = kinds.isArrayBuffer;
 
 const types: typeof kinds & {

@@ -5,7 +5,7 @@ import { codedError, codedTypeError, invalidArgument, requireFunction } from '..
 import { format, formatWithOptions } from '../lib/format.ts';
 import { custom as customInspect, defaults, inspect as inspectValue } from '../lib/inspect.ts';
 import { web, type WebSignal } from '../lib/web.ts';
-import types from './util-types.ts';
+import types, { isPromise } from './util-types.ts';
 
 // oxlint-disable-next-line typescript/no-explicit-any -- any function can be promisified, inherited from, deprecated
 type Callable = (...args: any[]) => any;
@@ -23,10 +23,10 @@ function promisifyFunction(original: Callable): Callable {
   }
   const promisified = function (this: unknown, ...args: unknown[]): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const callback: Callback = (error, value) => (error ? reject(error as Error) : resolve(value));
+      const callback: Callback = (error, value) => (error ? reject(error) : resolve(value));
       const result: unknown = Reflect.apply(original, this, [...args, callback]);
       // An async function, given by mistake: what it throws would be lost.
-      if (types.isPromise(result)) result.catch(reject);
+      if (isPromise(result)) result.catch(reject);
     });
   };
   Object.setPrototypeOf(promisified, Object.getPrototypeOf(original) as object);
@@ -89,8 +89,7 @@ interface DebugLog {
 }
 
 /** There is no NODE_DEBUG here to turn one on. */
-export const debuglog = (_section: string): DebugLog =>
-  Object.assign((): void => undefined, { enabled: false } as const);
+export const debuglog = (): DebugLog => Object.assign((): void => undefined, { enabled: false } as const);
 export { debuglog as debug };
 
 export const inspect: typeof inspectValue & {
@@ -100,8 +99,8 @@ export const inspect: typeof inspectValue & {
 
 export const isDeepStrictEqual = (a: unknown, b: unknown): boolean => isDeepEqual(a, b, true);
 
-// oxlint-disable-next-line no-control-regex
 const CONTROL_SEQUENCES =
+  // oxlint-disable-next-line no-control-regex
   /[\u001b\u009b][[\]()#;?]*(?:(?:(?:[a-zA-Z\d]*(?:;[-a-zA-Z\d/#&.:=?%@~_]*)*)?(?:\u0007|\u001b\u005c|\u009c))|(?:(?:\d{1,4}(?:;\d{0,4})*)?[\dA-PR-TZcf-ntqry=><~]))/g;
 
 export function stripVTControlCharacters(text: string): string {

@@ -3,35 +3,30 @@
 import { callable } from '../lib/callable.ts';
 import { codedError } from '../lib/errors.ts';
 import { adoptMethods, setUpStream } from './base.ts';
-import { Readable, ReadableMethods, setUpReadable } from './readable.ts';
+import { Readable, setUpReadable } from './readable.ts';
 import type { Callback, DataCallback, StreamOptions, WritableState } from './state.ts';
-import { dropWaiting, setUpWritable, WritableMethods, type Writable } from './writable.ts';
+import { dropWaiting, setUpWritable, WritableMethods } from './writable.ts';
 
 class DuplexMethods extends Readable {
   declare allowHalfOpen: boolean;
-}
-interface DuplexMethods extends Pick<
-  Writable,
-  'cork' | 'end' | 'uncork' | 'write' | 'writable' | 'writableEnded' | 'writableFinished'
-> {
-  _writableState: WritableState;
-  _write(chunk: unknown, encoding: string, callback: Callback): void;
+  declare _writableState: WritableState;
+
+  _write(chunk: unknown, encoding: string, callback: Callback): void {
+    Reflect.apply(WritableMethods.prototype._write, this, [chunk, encoding, callback]);
+  }
+
+  override destroy(error?: Error | null, callback?: Callback): this {
+    dropWaiting(this, error ?? null);
+    return super.destroy(error, callback);
+  }
 }
 
-/** One object has one prototype, so what Writable adds to a stream is copied. */
-const INHERITED = new Set<PropertyKey>(['constructor', 'pipe', 'destroy']);
+/** One object has one prototype, so the rest of what Writable adds to a stream is copied. */
+const OWN = new Set<PropertyKey>(['constructor', 'pipe', 'destroy', '_write']);
 for (const key of Reflect.ownKeys(WritableMethods.prototype)) {
-  if (INHERITED.has(key)) continue;
+  if (OWN.has(key)) continue;
   Object.defineProperty(DuplexMethods.prototype, key, Object.getOwnPropertyDescriptor(WritableMethods.prototype, key)!);
 }
-Object.defineProperty(DuplexMethods.prototype, 'destroy', {
-  value(this: DuplexMethods, error?: Error | null, callback?: Callback): DuplexMethods {
-    dropWaiting(this as never, error ?? null);
-    return Reflect.apply(ReadableMethods.prototype.destroy, this, [error, callback]) as DuplexMethods;
-  },
-  writable: true,
-  configurable: true,
-});
 
 export interface Duplex extends DuplexMethods {}
 
@@ -45,7 +40,7 @@ function setUpDuplex(self: DuplexMethods, options: StreamOptions): void {
   setUpReadable(self, options);
   setUpWritable(self as unknown as WritableMethods, options);
   self.allowHalfOpen = options.allowHalfOpen !== false;
-  const { _readableState: read, _writableState: write } = self as unknown as WritableMethods & ReadableMethods;
+  const { _readableState: read, _writableState: write } = self;
   if (options.readable === false) Object.assign(read, { readable: false, ended: true, endEmitted: true });
   if (options.writable === false) Object.assign(write, { writable: false, ending: true, ended: true, finished: true });
 }
@@ -62,6 +57,7 @@ class TransformMethods extends Duplex {
   declare _held: Callback | null;
   declare _flush?: (callback: DataCallback) => void;
 
+  // oxlint-disable-next-line no-unused-vars -- who implements it is given them
   _transform(_chunk: unknown, _encoding: string, _callback: DataCallback): void {
     throw codedError('ERR_METHOD_NOT_IMPLEMENTED', 'The _transform() method is not implemented');
   }

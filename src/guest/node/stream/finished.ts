@@ -62,7 +62,7 @@ class Watch {
     });
     if (options.error !== false) this.#listen('error', fail);
     this.#listen('close', () => this.#close());
-    if (life?.closed === true) web.queueMicrotask(() => this.#close());
+    if (life?.closed) web.queueMicrotask(() => this.#close());
     else if (life?.errored != null) web.queueMicrotask(() => fail(life.errored!));
     else if (life !== undefined && !this.#needsEnd && !this.#needsFinish) web.queueMicrotask(() => this.#check());
     if (options.signal !== undefined) this.#hear(options.signal);

@@ -4,7 +4,7 @@ import { callable } from '../lib/callable.ts';
 import { codedError, invalidArgument } from '../lib/errors.ts';
 import { web } from '../lib/web.ts';
 import { Buffer } from '../modules/buffer.ts';
-import { adoptMethods, destroyWhenOver, fail, setUpStream, Stream, StreamMethods } from './base.ts';
+import { adoptMethods, destroyWhenOver, fail, setUpStream, Stream, type StreamMethods } from './base.ts';
 import { nullChunk } from './null-chunk.ts';
 import { newWritableState, type Callback, type StreamOptions, type WritableState } from './state.ts';
 

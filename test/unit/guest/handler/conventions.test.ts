@@ -110,6 +110,14 @@ suite('the conventions', () => {
     assert.throws(() => bareContext().run(`Deno.serve({})`), { name: 'TypeError' });
   });
 
+  test('Deno.serve tells where it listens, and asks onError for the answer to what a handler throws', async () => {
+    for (const handler of [`() => { throw new Error('no') }`, `async () => { throw new Error('no') }`]) {
+      const load = `Deno.serve({ onListen: ({ port }) => (globalThis.port = port), onError: (error) => new Response('told ' + error.message + port, { status: 418 }) }, ${handler})`;
+      const { status, body } = await new Fn('{}', { load }).answer();
+      assert.deepEqual([status, body], [418, 'told no8000']);
+    }
+  });
+
   test('addEventListener("fetch")', async () => {
     const fn = new Fn(`undefined`, {
       load: `addEventListener('fetch', (event) => { if (event.request.method === 'GET') { event.waitUntil('w'); event.respondWith(Promise.resolve(new Response('first'))); } }); addEventListener('fetch', { handleEvent(event) { event.respondWith(new Response('second')); } })`,

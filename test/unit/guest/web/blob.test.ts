@@ -51,7 +51,11 @@ suite('Blob', () => {
     `(() => { const s = new Blob(['abcdef'], { type: 'a/b' }).slice(1, 5); return Promise.all([s.type, s.slice(1, 3, 'C/D').type, s.slice(1, 3).text()]); })()`,
     ['', 'c/d', 'cd'],
   );
-  check('line ends become those of the system', `new Blob(['a\\r\\nb\\rc\\n'], { endings: 'native' }).text()`, 'a\nb\nc\n');
+  check(
+    'line ends become those of the system',
+    `new Blob(['a\\r\\nb\\rc\\n'], { endings: 'native' }).text()`,
+    'a\nb\nc\n',
+  );
   check(
     'a large one streams in several chunks',
     `(async () => { const sizes = []; for await (const chunk of new Blob([new Uint8Array(150_000)]).stream()) sizes.push(chunk.length); return sizes; })()`,
@@ -80,13 +84,21 @@ suite('File', () => {
     `(() => { const f = new File(['x'], 'a/b.txt', { type: 'A/B', lastModified: 42 }); return [f instanceof Blob, f.name, f.lastModified, f.type, f.size, String(f)]; })()`,
     [true, 'a/b.txt', 42, 'a/b', 1, '[object File]'],
   );
-  check('was changed now unless it says otherwise', `Math.abs(Date.now() - new File([], 'x').lastModified) < 1000`, true);
+  check(
+    'was changed now unless it says otherwise',
+    `Math.abs(Date.now() - new File([], 'x').lastModified) < 1000`,
+    true,
+  );
   check(
     'dates are whole numbers',
     `['7', 1.9, -1.9, NaN, Infinity].map((lastModified) => new File([], 'x', { lastModified }).lastModified)`,
     [7, 1, -1, 0, 0],
   );
-  check('a slice of it is a Blob', `(() => { const s = new File(['x'], 'n').slice(); return s instanceof File; })()`, false);
+  check(
+    'a slice of it is a Blob',
+    `(() => { const s = new File(['x'], 'n').slice(); return s instanceof File; })()`,
+    false,
+  );
   check(
     'can be cloned',
     `(() => { const f = structuredClone(new File(['x'], 'n', { lastModified: 3 })); return [f instanceof File, f.name, f.lastModified]; })()`,

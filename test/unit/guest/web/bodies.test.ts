@@ -188,7 +188,11 @@ suite('Response', () => {
     `(() => { let reads = 0; const r = Response.json([], { get status() { reads++; return 201; }, get headers() { reads++; return { a: 1 }; } }); return [reads, r.status, r.headers.get('a'), r.headers.get('content-type')]; })()`,
     [2, 201, '1', 'application/json'],
   );
-  check('json with a status that has no body is a TypeError', `Response.json(1, { status: 204 })`, failure('TypeError'));
+  check(
+    'json with a status that has no body is a TypeError',
+    `Response.json(1, { status: 204 })`,
+    failure('TypeError'),
+  );
   check(
     'headers of a response can be made new and changed',
     `(() => { const h = new Headers(Response.redirect('http://a/').headers); h.set('x', 1); return [...h]; })()`,
@@ -205,15 +209,11 @@ suite('Headers', () => {
     `(() => { const h = new Headers({ b: 1, d: 2 }); const seen = []; for (const [n] of h) { seen.push(n); if (n === 'b') { h.append('c', 3); h.delete('d'); } } return [seen, h[Symbol.iterator] === h.entries, String(h.keys())]; })()`,
     [['b', 'c'], true, '[object Headers Iterator]'],
   );
-  check(
-    'values of any kind are text',
-    `[...new Headers([['a', null], ['b', undefined], ['c', 1.5]])]`,
-    [
-      ['a', 'null'],
-      ['b', 'undefined'],
-      ['c', '1.5'],
-    ],
-  );
+  check('values of any kind are text', `[...new Headers([['a', null], ['b', undefined], ['c', 1.5]])]`, [
+    ['a', 'null'],
+    ['b', 'undefined'],
+    ['c', '1.5'],
+  ]);
   check(
     'one with an iterator of its own is walked by it',
     `(() => { const h = new Headers({ a: 1 }); h[Symbol.iterator] = function* () { yield ['b', 2]; }; return [...new Headers(h).keys()]; })()`,
@@ -280,7 +280,9 @@ suite('in a handler', () => {
     const params = await call(`{ fetch: () => new Response(new URLSearchParams('a=b')) }`);
     assert.deepEqual(plain(params.headers), ['content-type', 'application/x-www-form-urlencoded;charset=UTF-8']);
     assert.equal(textOf(params.body), 'a=b');
-    const form = await call(`{ fetch: () => { const f = new FormData(); f.append('a', 'b'); return new Response(f); } }`);
+    const form = await call(
+      `{ fetch: () => { const f = new FormData(); f.append('a', 'b'); return new Response(f); } }`,
+    );
     assert.match(form.headers[1], /^multipart\/form-data; boundary=/);
     assert.match(textOf(form.body), /name="a"\r\n\r\nb\r\n/);
   });

@@ -174,7 +174,11 @@ suite('formData()', () => {
     ['that ends within the headers', '--B\r\nContent-Disposition: form-data; name="a"\r\n', undefined],
     ['with text behind a boundary', '--Bx\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--B--', undefined],
     ['with a part without a disposition', '--B\r\nA: b\r\n\r\n1\r\n--B--', undefined],
-    ['with a part that is no form data', '--B\r\nContent-Disposition: attachment; name="a"\r\n\r\n1\r\n--B--', undefined],
+    [
+      'with a part that is no form data',
+      '--B\r\nContent-Disposition: attachment; name="a"\r\n\r\n1\r\n--B--',
+      undefined,
+    ],
     ['with a part without a name', '--B\r\nContent-Disposition: form-data; filename="a"\r\n\r\n1\r\n--B--', undefined],
     ['with a name that is not closed', '--B\r\nContent-Disposition: form-data; name="a\r\n\r\n1\r\n--B--', undefined],
     ['whose type names no boundary', '--B--', 'multipart/form-data'],
@@ -193,7 +197,10 @@ suite('formData()', () => {
   const MB = 1024 * 1024;
   for (const [title, body] of [
     ['of carriage returns', `'\\r'.repeat(${4 * MB})`],
-    ['of almost boundaries', `'\\r\\n--BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBC'.repeat(${MB / 16})`],
+    [
+      'of almost boundaries',
+      `'\\r\\n--BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBC'.repeat(${MB / 16})`,
+    ],
     ['of the boundary’s letter', `'B'.repeat(${4 * MB})`],
     ['of a header without an end', `'Content-Disposition: form-data; name=a;'.repeat(${MB / 16})`],
   ] as const)

@@ -30,7 +30,7 @@ suite('after user code has patched the language', () => {
       const { run, guest, registered, lines, timers, controls } = bareContext({ A: '1' });
       // Lazy modules are the user's own to break; these are there before the attack.
       run(
-        `console.log('before'); new URL('http://localhost/?a=1').searchParams; new TextEncoder(); atob(''); new AbortController();`,
+        `console.log('before'); new URL('http://localhost/?a=1').searchParams; new TextEncoder(); atob(''); new AbortController(); [Headers, Request, Response];`,
       );
       const module = run(
         `({ default: { fetch(request, env, ctx) { console.log(request.method, { seen: request.headers.get('x-a') }); ctx.waitUntil(0); setTimeout(() => { console.log('timer'); }, 5); return new Response(request.url + env.A, { status: 201, headers: { 'X-B': request.headers.get('x-a') } }); } } })`,
