@@ -36,7 +36,7 @@ export class UpgradeClient extends Client {
           (error: Error) => callback(error, null),
         );
       },
-    } as Client.Options);
+    });
   }
 
   /** No compression is offered: what the other side sends is as long as it says. */

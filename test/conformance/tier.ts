@@ -187,7 +187,7 @@ export function testTier(name: string, start: StartTier): void {
 
     test('waitUntil keeps the slot after the response, and its work is finished', async () => {
       const opened = await open(`export default { fetch(request, env, ctx) {
-        ctx.waitUntil(new Promise((resolve) => setTimeout(() => { console.log('afterwards'); resolve(); }, 20)));
+        ctx.waitUntil(new Promise((resolve) => setTimeout(() => { console.log('afterwards'); resolve(); }, 500)));
         return new Response('first');
       } }`);
       const logged = nextLog();

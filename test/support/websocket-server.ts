@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingMessage } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 
@@ -33,13 +34,16 @@ export interface WebSocketServerOptions {
   /** In the place of the whole answer. */
   readonly answer?: string;
   readonly host?: string;
+  /** Over TLS. */
+  readonly identity?: { readonly key: string; readonly cert: string };
 }
 
 export async function startWebSocketServer(options: WebSocketServerOptions = {}): Promise<WebSocketServer> {
-  const { onFrame = echo, onOpen, headers = '', answer, host = '127.0.0.1' } = options;
+  const { onFrame = echo, onOpen, headers = '', answer, host = '127.0.0.1', identity } = options;
   const peers: Peer[] = [];
   const frames: { opcode: number; payload: Buffer }[] = [];
-  const server = createServer((_request, response) => response.writeHead(404).end());
+  const server =
+    identity === undefined ? createServer() : createTlsServer({ ...identity, ALPNProtocols: ['h2', 'http/1.1'] });
   server.on('upgrade', (request, socket) => {
     const peer: Peer = { socket, request, send: (opcode, payload) => void socket.write(frame(opcode, payload)) };
     peers.push(peer);
@@ -57,7 +61,7 @@ export async function startWebSocketServer(options: WebSocketServerOptions = {})
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   return {
-    url: `ws://${host}:${port}`,
+    url: `${identity === undefined ? 'ws' : 'wss'}://${host}:${port}`,
     port,
     peers,
     frames,

@@ -28,6 +28,8 @@ const EXPECTATIONS = new URL('expectations.json', import.meta.url);
 const TIMEOUT_MS = 30_000;
 const MEMORY_MB = 512;
 const PASS = 0;
+/** Of an area: on a machine that is busy with something else a test or two run out of time. */
+const SLACK = 0.003;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -95,7 +97,7 @@ function compare(tallies: Readonly<Record<string, Tally>>, wanted: readonly stri
   const expected = JSON.parse(readFileSync(EXPECTATIONS, 'utf8')) as Expectations;
   const fallen = Object.entries(expected)
     .filter(([name]) => wanted.length === 0 || wanted.includes(name))
-    .filter(([name, { passed }]) => (tallies[name]?.passed ?? 0) < passed);
+    .filter(([name, { passed }]) => (tallies[name]?.passed ?? 0) < passed - passed * SLACK);
   for (const [name, { passed, total }] of fallen)
     process.stdout.write(`${name} fell below its expectation of ${passed} of ${total}\n`);
   return fallen.length === 0;

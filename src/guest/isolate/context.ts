@@ -9,26 +9,45 @@
 
 import type { GuestCall } from './call.ts';
 
-const { apply, construct, ownKeys } = Reflect;
+const { apply, construct, getPrototypeOf, ownKeys } = Reflect;
 const { defineProperty, getOwnPropertyDescriptor } = Object;
 const NativePromise = Promise;
 const nativeThen = Promise.prototype.then;
-const nativeResolve: unknown = Promise.resolve;
+const nativeResolve = Promise.resolve as (value: unknown) => unknown;
+const promisePrototype: object = Promise.prototype;
 
-let current: GuestCall | null = null;
+/** An invocation, with what `AsyncLocalStorage` keeps for a part of it: carried along, and not looked into. */
+class StoredContext {
+  /** Null before and between invocations. */
+  readonly call: GuestCall | null;
+  readonly id: number;
+  readonly stores: unknown;
+
+  constructor(call: GuestCall | null, stores: unknown) {
+    this.call = call;
+    this.id = call === null ? 0 : call.id;
+    this.stores = stores;
+  }
+}
+
+type Context = GuestCall | StoredContext;
+
+let current: Context | null = null;
 let solo: GuestCall | null = null;
-/** What `AsyncLocalStorage` keeps for the code that runs now: carried along with the invocation, and not looked into. */
-let stores: unknown = null;
 /** Shared with the executor: [0] the call that runs, [1] the last call that began. Read when the isolate is stuck. */
 let progress: Int32Array = new Int32Array(2);
 
-export const currentCall = (): GuestCall | null => current ?? solo;
+const callOf = (context: Context | null): GuestCall | null =>
+  context instanceof StoredContext ? context.call : context;
 
-export const getStores = (): unknown => stores;
+export const currentCall = (): GuestCall | null => callOf(current) ?? solo;
 
-/** Until the code that runs now returns. */
-export function setStores(value: unknown): void {
-  stores = value;
+export const getStores = (): unknown => (current instanceof StoredContext ? current.stores : null);
+
+/** For the code that runs now, until it returns to the engine, and for what it starts. */
+export function setStores(stores: unknown): void {
+  const call = callOf(current);
+  current = stores === null ? call : new StoredContext(call, stores);
 }
 
 export function shareProgress(shared: Int32Array): void {
@@ -46,28 +65,21 @@ export function setSolo(call: GuestCall | null): void {
 
 export function runAs<T>(call: GuestCall | null, fn: () => T): T {
   const before = enter(call);
-  const storesBefore = stores;
-  stores = null;
   try {
     return fn();
   } finally {
-    stores = storesBefore;
     leave(before);
   }
 }
 
 export function bindContext<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => R {
-  const call = current;
-  const held = stores;
-  if (call === null && held === null) return fn;
+  const context = current;
+  if (context === null) return fn;
   return function (this: unknown, ...args: A): R {
-    const before = enter(call);
-    const storesBefore = stores;
-    stores = held;
+    const before = enter(context);
     try {
       return apply(fn, this, args);
     } finally {
-      stores = storesBefore;
       leave(before);
     }
   };
@@ -86,23 +98,25 @@ const patched = {
     return apply(nativeThen, this, [bindReaction(fulfilled), bindReaction(rejected)]);
   },
   resolve(this: unknown, value?: unknown): unknown {
-    if (this !== ContextPromise) return apply(nativeResolve as never, this, [adopt(value)]);
-    const isOurs = typeof value === 'object' && value instanceof NativePromise && value.constructor === ContextPromise;
-    return isOurs ? value : apply(nativeResolve as never, NativePromise, [adopt(value)]);
+    if (this !== ContextPromise) return apply(nativeResolve, this, [adopt(value)]);
+    const isPromise = typeof value === 'object' && value !== null && getPrototypeOf(value) === promisePrototype;
+    return isPromise ? value : apply(nativeResolve, NativePromise, [adopt(value)]);
   },
 };
+
+type Resolve = (value: unknown) => void;
 
 /**
  * Promise, but for what it is resolved with (see {@link adopt}). What `then` and the like make are the engine's own: they
  * are resolved with what a reaction returns, which is seen to there.
  */
-const ContextPromise = function Promise(executor: unknown): object {
+const ContextPromise = function Promise(executor: unknown): unknown {
   if (new.target === undefined) throw new TypeError("Promise constructor cannot be invoked without 'new'");
-  const made: unknown = new.target === ContextPromise ? NativePromise : new.target;
-  if (typeof executor !== 'function') return construct(NativePromise, [executor], made as never) as object;
-  const run = (resolve: (value: unknown) => void, reject: unknown): unknown =>
-    executor((value: unknown) => resolve(adopt(value)), reject) as unknown;
-  return construct(NativePromise, [run], made as never);
+  const isCallable = typeof executor === 'function';
+  const run = (resolve: Resolve, reject: unknown): void =>
+    void (executor as (...settle: unknown[]) => unknown)((value: unknown) => resolve(adopt(value)), reject);
+  if (isCallable && new.target === ContextPromise) return new NativePromise(run);
+  return construct(NativePromise, [isCallable ? run : executor], new.target as never);
 };
 
 export function installContext(): void {
@@ -139,7 +153,7 @@ function replace(owner: object, name: string, value: unknown): void {
  */
 function adopt(value: unknown): unknown {
   if ((typeof value !== 'object' || value === null) && typeof value !== 'function') return value;
-  if (current === null && stores === null) return value;
+  if (current === null) return value;
   let method: unknown;
   try {
     method = (value as { then?: unknown }).then;
@@ -152,30 +166,27 @@ function adopt(value: unknown): unknown {
 }
 
 function bindReaction(reaction: unknown): unknown {
-  const call = current;
-  const held = stores;
-  if ((call === null && held === null) || typeof reaction !== 'function') return reaction;
+  const context = current;
+  if (context === null || typeof reaction !== 'function') return reaction;
   return (value: unknown): unknown => {
-    const before = enter(call);
-    const storesBefore = stores;
-    stores = held;
+    const before = enter(context);
     try {
-      return adopt((reaction as (value: unknown) => unknown)(value));
+      const result: unknown = (reaction as (value: unknown) => unknown)(value);
+      return result === undefined ? result : adopt(result);
     } finally {
-      stores = storesBefore;
       leave(before);
     }
   };
 }
 
-function enter(call: GuestCall | null): GuestCall | null {
+function enter(context: Context | null): Context | null {
   const before = current;
-  current = call;
-  if (call !== null) progress[0] = call.id;
+  current = context;
+  if (context !== null) progress[0] = context.id;
   return before;
 }
 
-function leave(before: GuestCall | null): void {
+function leave(before: Context | null): void {
   current = before;
   const running = before ?? solo;
   progress[0] = running === null ? 0 : running.id;

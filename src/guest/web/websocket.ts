@@ -114,8 +114,7 @@ export class WebSocket extends EventTarget {
 
   #listener(origin: string): ConnectionListener {
     const message = (data: unknown): void => {
-      if (this.#readyState === OPEN)
-        fireTrusted(this, new MessageEvent('message', { __proto__: null, data, origin } as never));
+      if (this.#readyState === OPEN) fireTrusted(this, new MessageEvent('message', { __proto__: null, data, origin }));
     };
     return {
       opened: (protocol) => {
@@ -136,7 +135,7 @@ export class WebSocket extends EventTarget {
     this.#readyState = CLOSED;
     if (error !== undefined) fireTrusted(this, errorEvent(error));
     const { code, reason, wasClean } = ending;
-    fireTrusted(this, new CloseEvent('close', { __proto__: null, code, reason, wasClean } as never));
+    fireTrusted(this, new CloseEvent('close', { __proto__: null, code, reason, wasClean }));
   }
 }
 
@@ -203,6 +202,6 @@ function clampedShort(value: unknown): number {
 }
 
 function errorEvent(error: unknown): ErrorEvent {
-  const message = error instanceof Error ? toText(error.message) : '';
-  return new ErrorEvent('error', { __proto__: null, error, message } as never);
+  const message = isObject(error) ? toText((error as { readonly message?: unknown }).message) : '';
+  return new ErrorEvent('error', { __proto__: null, error, message });
 }

@@ -5,6 +5,7 @@ import { record, RecordKind } from '../../../src/egress/websocket-records.ts';
 import { makeCall } from '../../support/calls.ts';
 import { echo, Opcode, startWebSocketServer } from '../../support/websocket-server.ts';
 import { callerOf } from './fetching.ts';
+import { makeIdentity } from './identity.ts';
 import { connected, Connecting, openExit } from './websocketing.ts';
 
 const KB = 1024;
@@ -132,6 +133,22 @@ suite('a WebSocket through egress', () => {
     assert.equal(third.failure, null);
     third.exchange.cancel();
     egress.close();
+  });
+
+  test('opens over TLS, without HTTP/2, and only where the certificate is one to trust', async () => {
+    const identity = makeIdentity('IP:127.0.0.1');
+    await using server = await startWebSocketServer({ identity });
+    const { egress } = openExit([server.port], { ca: identity.cert });
+    const socket = await connected(egress, server.url);
+    socket.send('secret');
+    await socket.until(() => socket.messages.length === 1);
+    assert.deepEqual(socket.messages, ['secret']);
+    socket.exchange.cancel();
+    egress.close();
+    const wary = openExit([server.port]);
+    assert.equal((await connected(wary.egress, server.url)).failure?.code, 'TLS_FAILED');
+    assert.equal(server.peers.length, 1);
+    wary.egress.close();
   });
 
   test('does not open where the other side speaks no WebSocket, redirects, or is not there', async () => {

@@ -33,7 +33,15 @@ async function read(context: BareContext, code: string): Promise<unknown> {
 suite('new WebSocket()', () => {
   test('refuses with a SyntaxError what is no address of a WebSocket, and protocols that are no tokens', async () => {
     const context = prepared();
-    for (const args of [`''`, `'/path'`, `'ftp://a/'`, `'ws://a/#b'`, `'ws://a/', ''`, `'ws://a/', 'a b'`, `'ws://a/', ['a', 'A']`])
+    for (const args of [
+      `''`,
+      `'/path'`,
+      `'ftp://a/'`,
+      `'ws://a/#b'`,
+      `'ws://a/', ''`,
+      `'ws://a/', 'a b'`,
+      `'ws://a/', ['a', 'A']`,
+    ])
       assert.match(String(await read(context, `return new WebSocket(${args})`)), /^SyntaxError: /, args);
     assert.match(String(await read(context, `return new WebSocket()`)), /^TypeError: /);
     assert.equal(context.fetched.length, 0);
@@ -167,16 +175,13 @@ suite('a WebSocket that does not open', () => {
     context.reply = {
       refusal: { code: 'EGRESS_BLOCKED', message: 'not allowed', details: { rule: 'private', host: 'a' } },
     };
-    assert.deepEqual(
-      await read(context, `const ws = make('ws://a'); await turns(); return [ws.readyState, events];`),
+    assert.deepEqual(await read(context, `const ws = make('ws://a'); await turns(); return [ws.readyState, events];`), [
+      3,
       [
-        3,
-        [
-          ['error', 'WebSocket failed: not allowed', 'EGRESS_BLOCKED'],
-          ['close', 1006, '', false],
-        ],
+        ['error', 'WebSocket failed: not allowed', 'EGRESS_BLOCKED'],
+        ['close', 1006, '', false],
       ],
-    );
+    ]);
   });
 
   test('can be closed before, and sends nothing until it is open', async () => {
