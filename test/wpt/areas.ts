@@ -47,7 +47,6 @@ export const AREAS: readonly Area[] = [
     name: 'FileAPI',
     folders: ['FileAPI'],
     without: [
-      { path: /^FileAPI\/reading-data-section\//, reason: 'FileReader is for documents and workers' },
       { path: /^FileAPI\/url\//, reason: 'a blob: URL names an object of a document or worker' },
       { path: /\/send-file-formdata[\w-]*\.any\.js$/, reason: 'a server has to send the form back' },
     ],

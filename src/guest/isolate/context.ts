@@ -3,8 +3,9 @@
  *
  * A bare engine has no async context: after an `await`, nothing tells one invocation from another. So `await` is
  * lowered when a function is built, every continuation goes through `Promise.prototype.then`, and `then` binds its
- * callbacks to the context they were registered in. A continuation that escapes this (there is none known) finds no
- * context at all, never another's. Code that was not lowered runs one invocation at a time (`solo`).
+ * callbacks to the context they were registered in. Where a promise is resolved with something that has a `then` of its
+ * own, that is called in the context too. A continuation that escapes this (there is none known) finds no context at all,
+ * never another's. Code that was not lowered runs one invocation at a time (`solo`).
  */
 
 import type { GuestCall } from './call.ts';

@@ -211,7 +211,7 @@ interface Controller {
 }
 
 /** Gives copies, chunk by chunk: a stream takes away the memory of what it is given. */
-export function streamOfBytes(bytes: Uint8Array): ReadableStream {
+function streamOfBytes(bytes: Uint8Array): ReadableStream {
   const size = typedArrayByteLength(bytes);
   let at = 0;
   return modules.streams().makeStream(

@@ -19,7 +19,7 @@ declare function require(path: string): unknown;
 /** Of the library's own parts, which are not typed; a URL record is opaque but for what a setter assigns. */
 declare module 'whatwg-url/lib/url-state-machine.js' {
   export interface UrlRecord {
-    readonly scheme: string;
+    scheme: string;
     readonly username: string;
     readonly password: string;
     readonly host: unknown;

@@ -1,6 +1,6 @@
 /** The members of a RequestInit that say how a request is made: read and judged as the Fetch standard has it. */
 
-import { isObject, stringify, stringSlice, TypeError } from './primordials.ts';
+import { stringify, stringSlice, TypeError } from './primordials.ts';
 import { canonicalUrl } from './url-text.ts';
 
 export interface RequestInit {
@@ -46,63 +46,56 @@ export const DEFAULT_OPTIONS: RequestOptions = {
   referrerPolicy: '',
 };
 
+const ALLOWED = {
+  cache: ['default', 'no-store', 'reload', 'no-cache', 'force-cache', 'only-if-cached'],
+  credentials: ['omit', 'same-origin', 'include'],
+  duplex: ['half'],
+  mode: ['cors', 'no-cors', 'same-origin', 'navigate'],
+  priority: ['auto', 'high', 'low'],
+  redirect: ['follow', 'error', 'manual'],
+  referrerPolicy: [
+    '',
+    'no-referrer',
+    'no-referrer-when-downgrade',
+    'same-origin',
+    'origin',
+    'strict-origin',
+    'origin-when-cross-origin',
+    'strict-origin-when-cross-origin',
+    'unsafe-url',
+  ],
+} as const;
+
 /** Those given, over those of `from`. Throws a TypeError that names the member at fault. */
 export function optionsOf(init: RequestInit, from: RequestOptions): RequestOptions {
   const { cache, credentials, duplex, integrity, keepalive, mode, priority, redirect, referrer, referrerPolicy } = init;
-  const isPlain =
-    cache === undefined &&
-    credentials === undefined &&
-    duplex === undefined &&
-    integrity === undefined &&
-    keepalive === undefined &&
-    mode === undefined &&
-    priority === undefined &&
-    redirect === undefined &&
-    referrer === undefined &&
-    referrerPolicy === undefined;
-  if (isPlain) return from;
-  const wantedMode = oneOf('mode', mode, from.mode, ['cors', 'no-cors', 'same-origin', 'navigate']);
-  if (wantedMode === 'navigate') throw new TypeError('mode must not be "navigate": there is nothing to navigate');
-  const wantedCache = oneOf('cache', cache, from.cache, [
-    'default',
-    'no-store',
-    'reload',
-    'no-cache',
-    'force-cache',
-    'only-if-cached',
-  ]);
-  if (wantedCache === 'only-if-cached' && wantedMode !== 'same-origin')
-    throw new TypeError('cache can be "only-if-cached" where mode is "same-origin" only');
-  oneOf('duplex', duplex, 'half', ['half']);
-  oneOf('priority', priority, 'auto', ['auto', 'high', 'low']);
-  return {
-    cache: wantedCache,
-    credentials: oneOf('credentials', credentials, from.credentials, ['omit', 'same-origin', 'include']),
+  oneOf('duplex', duplex, 'half');
+  oneOf('priority', priority, 'auto');
+  const options = {
+    cache: oneOf('cache', cache, from.cache),
+    credentials: oneOf('credentials', credentials, from.credentials),
     integrity: integrity === undefined ? from.integrity : `${integrity as string}`,
     keepalive: keepalive === undefined ? from.keepalive : Boolean(keepalive),
-    mode: wantedMode,
-    redirect: oneOf('redirect', redirect, from.redirect, ['follow', 'error', 'manual']) as Redirect,
+    mode: oneOf('mode', mode, from.mode),
+    redirect: oneOf('redirect', redirect, from.redirect) as Redirect,
     referrer: referrer === undefined ? from.referrer : referrerOf(`${referrer as string}`),
-    referrerPolicy: oneOf('referrerPolicy', referrerPolicy, from.referrerPolicy, [
-      '',
-      'no-referrer',
-      'no-referrer-when-downgrade',
-      'same-origin',
-      'origin',
-      'strict-origin',
-      'origin-when-cross-origin',
-      'strict-origin-when-cross-origin',
-      'unsafe-url',
-    ]),
+    referrerPolicy: oneOf('referrerPolicy', referrerPolicy, from.referrerPolicy),
   };
+  if (options.mode === 'navigate') throw new TypeError('mode must not be "navigate": there is nothing to navigate');
+  if (options.cache === 'only-if-cached' && options.mode !== 'same-origin')
+    throw new TypeError('cache can be "only-if-cached" where mode is "same-origin" only');
+  return options;
 }
 
-function oneOf(name: string, given: unknown, otherwise: string, allowed: readonly string[]): string {
+function oneOf(name: keyof typeof ALLOWED, given: unknown, otherwise: string): string {
   if (given === undefined) return otherwise;
-  const value = isObject(given) || typeof given !== 'string' ? `${given as string}` : given;
-  for (let i = 0; i < allowed.length; i++) if (allowed[i] === value) return value;
+  const value = `${given as string}`;
+  const allowed: readonly string[] = ALLOWED[name];
   let list = '';
-  for (let i = 0; i < allowed.length; i++) list += `${i === 0 ? '' : ', '}${stringify(allowed[i])}`;
+  for (let i = 0; i < allowed.length; i++) {
+    if (allowed[i] === value) return value;
+    list += `${i === 0 ? '' : ', '}${stringify(allowed[i])}`;
+  }
   throw new TypeError(`${name} must be one of ${list}, not ${stringify(stringSlice(value, 0, 40))}`);
 }
 

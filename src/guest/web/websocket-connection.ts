@@ -110,7 +110,8 @@ export class Connection implements AskListener {
     if (this.#ask === null) return;
     const { protocol } = meta as { readonly protocol: string };
     this.#run(() => this.#listener.opened(protocol));
-    if (typedArrayName(body) === undefined) return this.#read((body as ReadableStream).getReader());
+    if (typedArrayName(body) === undefined)
+      return this.#read((body as ReadableStream).getReader() as ReadableStreamDefaultReader<Uint8Array>);
     this.#take(body as Uint8Array);
     this.#broken(undefined);
   }
