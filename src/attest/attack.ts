@@ -86,6 +86,8 @@ export interface RawOptions {
   readonly gapMs?: number;
   /** No more is waited for after this silence; default 400. */
   readonly quietMs?: number;
+  /** For so long nothing that comes is read. */
+  readonly deafMs?: number;
 }
 
 /** As `PUT /api/v1/functions/:name` takes it, without the name. */

@@ -145,11 +145,11 @@ export function patch({ body, ...attack }: GuestAttack): Attack {
 }
 
 /** Ended, and whose doing it was is said. */
-export function endedWell(answer: Answer): Evidence {
+function endedWell(answer: Answer): Evidence {
   return must(answer.status < 500 || OWN_FAULTS.has(answer.code ?? ''), `ended in ${shown(answer)}`);
 }
 
-export function refused(answer: Answer): Evidence {
+function refused(answer: Answer): Evidence {
   return must(answer.status < 500 && REFUSALS.has(answer.code ?? ''), `refused at deploy: ${shown(answer)}`);
 }
 

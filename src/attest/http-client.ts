@@ -61,7 +61,7 @@ export class HttpClient {
 
   /** Resolves when the server has closed the connection, or says nothing more. */
   async raw(bytes: string | Uint8Array, options: RawOptions = {}): Promise<RawAnswer> {
-    const { more = [], gapMs = 10, quietMs = QUIET_MS } = options;
+    const { more = [], gapMs = 10, quietMs = QUIET_MS, deafMs = 0 } = options;
     const socket = this.open();
     const chunks: Buffer[] = [];
     let closed = false;
@@ -81,6 +81,11 @@ export class HttpClient {
     });
     const deadline = setTimeout(resolve, RAW_DEADLINE_MS);
     socket.write(bytes);
+    if (deafMs > 0) {
+      socket.pause();
+      await new Promise((done) => setTimeout(done, deafMs));
+      socket.resume();
+    }
     for (const next of more) {
       await new Promise((done) => setTimeout(done, gapMs));
       if (!socket.writable) break;

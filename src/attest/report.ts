@@ -36,6 +36,7 @@ export interface Report {
 
 const MB = 1024 * 1024;
 const MAX_GROWTH_MB = 50;
+export const MAX_GROWTH_BYTES: number = MAX_GROWTH_MB * MB;
 const MIN_SUCCESS = 0.999;
 const MAX_P99_MS = 250;
 

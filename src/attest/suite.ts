@@ -8,7 +8,7 @@ import type { Attack, AttackClass, Evidence } from './attack.ts';
 import { layOut, type LaidOut, type Server } from './ground.ts';
 import { HttpClient } from './http-client.ts';
 import { AttackLab, type Attacker } from './lab.ts';
-import { barsOf, type Outcome, type Report } from './report.ts';
+import { barsOf, MAX_GROWTH_BYTES, type Outcome, type Report } from './report.ts';
 import { startSteadyProbe } from './steady-probe.ts';
 
 export interface SuiteOptions {
@@ -31,8 +31,9 @@ const LANES: readonly (readonly AttackClass[])[] = [
   ['uploads'],
 ];
 
-/** For the server to end what it has been told to, before its memory is read again. */
-const SETTLE_MS = 3_000;
+/** For the server to end what it has been told to, and to collect what nothing needs any more. */
+const SETTLE_MS = 20_000;
+const SETTLE_STEP_MS = 1_000;
 const PROBE_RATE = 50;
 
 /** Rejects when the ground can't be laid out; whatever an attack does is in the report. */
@@ -40,6 +41,7 @@ export async function runSuite(options: SuiteOptions): Promise<Report> {
   const { server, attacks, probeRate = PROBE_RATE } = options;
   const startedMs = Date.now();
   const client = new HttpClient(server.url);
+  const probing = new HttpClient(server.url);
   const laid = await layOut(server, client);
   try {
     const tiers = options.tiers ?? (await workingTiers(client, laid, server));
@@ -47,11 +49,11 @@ export async function runSuite(options: SuiteOptions): Promise<Report> {
     await warmUp(client, laid, server);
     const rssBefore = (await server.own?.rssBytes()) ?? null;
     const { victim } = laid.ground;
-    const probe = startSteadyProbe(client, { ...victim, path: `/fn/${victim.steady}` }, probeRate);
+    // Over connections of its own: it must not wait for those that an attack holds.
+    const probe = startSteadyProbe(probing, { ...victim, path: `/fn/${victim.steady}` }, probeRate);
     const outcomes = await runLanes(runs, client, laid, options);
     const summary = await probe.stop();
-    await new Promise((resolve) => setTimeout(resolve, server.own === null ? 0 : SETTLE_MS));
-    const rssAfter = (await server.own?.rssBytes()) ?? null;
+    const rssAfter = await settledRss(server, (rssBefore ?? 0) + MAX_GROWTH_BYTES);
     const rssGrowthBytes = rssBefore === null || rssAfter === null ? null : rssAfter - rssBefore;
     const ended = server.own?.exit();
     return {
@@ -67,6 +69,7 @@ export async function runSuite(options: SuiteOptions): Promise<Report> {
   } finally {
     await laid.remove();
     client.close();
+    probing.close();
   }
 }
 
@@ -148,6 +151,19 @@ async function collateralOf(lab: AttackLab, client: HttpClient, { own }: Server,
   if (own?.exit() !== undefined) return `the server ended with ${own.exit()}`;
   const answer = await client.send({ path: `/fn/${victim.steady}`, host: victim.host });
   return answer.text === victim.greeting ? null : `the victim answered ${answer.status} ${answer.text.slice(0, 80)}`;
+}
+
+/** Memory that comes back is no growth: resolves when it is small enough, or won't become so. */
+async function settledRss({ own }: Server, enough: number): Promise<number | null> {
+  if (own === null) return null;
+  let least: number | null = null;
+  for (let waitedMs = 0; waitedMs < SETTLE_MS; waitedMs += SETTLE_STEP_MS) {
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_STEP_MS));
+    const rss = await own.rssBytes();
+    if (rss !== null) least = Math.min(least ?? rss, rss);
+    if (rss === null || rss <= enough) break;
+  }
+  return least;
 }
 
 /** The server says which tiers it has by what it takes. */

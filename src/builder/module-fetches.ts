@@ -32,6 +32,8 @@ type Ask = readonly [number: number, url: string];
 const MAX_MODULES = 512;
 const MAX_MODULE_BYTES: number = 4 * MB;
 const MAX_TOTAL_BYTES: number = 24 * MB;
+/** Of one build: what waits for its turn takes no memory. */
+const MAX_AT_ONCE = 8;
 const MAX_URL_CHARS = 2048;
 const MAX_TYPE_CHARS = 200;
 
@@ -42,6 +44,8 @@ export class ModuleFetches {
   readonly #asked = new Set<number>();
   readonly #files = new Map<string, Uint8Array>();
   #bytes = 0;
+  #running = 0;
+  readonly #waiting: (() => void)[] = [];
 
   constructor(fetch: FetchModule, owner: string) {
     this.#fetch = fetch;
@@ -80,19 +84,41 @@ export class ModuleFetches {
     const shown = JSON.stringify(url.slice(0, 200));
     if (url.length > MAX_URL_CHARS || URL.parse(url)?.protocol !== 'https:')
       throw new Error(`${shown}: modules are fetched by https: only`);
-    const limits = { maxBytes: MAX_MODULE_BYTES, signal: this.#abort.signal };
-    const { bytes, contentType, finalUrl } = await this.#fetch(url, limits, this.#owner).catch((error: unknown) => {
-      throw new Error(
-        `${shown} can't be fetched: ${toFault(error).code === 'INTERNAL' ? messageOf(error) : toFault(error).message}`,
-      );
-    });
-    this.#bytes += bytes.length;
-    if (bytes.length > MAX_MODULE_BYTES) throw new Error(`${shown} is larger than ${MAX_MODULE_BYTES / MB} MB`);
-    if (this.#bytes > MAX_TOTAL_BYTES)
-      throw new Error(`A build may fetch at most ${MAX_TOTAL_BYTES / MB} MB of modules`);
+    const { bytes, contentType, finalUrl } = await this.#inTurn(() => this.#get(url, shown));
     const head = { url: finalUrl, contentType: contentType.slice(0, MAX_TYPE_CHARS) };
     this.#keep({ asked: url, ...head }, bytes);
     return { head, bytes };
+  }
+
+  async #get(url: string, shown: string): Promise<FetchedModule> {
+    this.#requireRoom();
+    const limits = { maxBytes: MAX_MODULE_BYTES, signal: this.#abort.signal };
+    const module = await this.#fetch(url, limits, this.#owner).catch((error: unknown) => {
+      const fault = toFault(error);
+      const reason = fault.code === 'INTERNAL' ? messageOf(error) : fault.message;
+      throw new Error(`${shown} can't be fetched: ${reason}`, { cause: error });
+    });
+    if (module.bytes.length > MAX_MODULE_BYTES) throw new Error(`${shown} is larger than ${MAX_MODULE_BYTES / MB} MB`);
+    this.#bytes += module.bytes.length;
+    this.#requireRoom();
+    return module;
+  }
+
+  #requireRoom(): void {
+    if (this.#bytes > MAX_TOTAL_BYTES)
+      throw new Error(`A build may fetch at most ${MAX_TOTAL_BYTES / MB} MB of modules`);
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#running < MAX_AT_ONCE) this.#running++;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#running--;
+      else next();
+    }
   }
 
   #keep(head: KeptHead, bytes: Uint8Array): void {

@@ -38,4 +38,8 @@ const MODULES: Readonly<Record<string, URL>> = {
 
 /** Resolves to the path of a JSON object of name → code. */
 export const makeNodeModules = (cacheDir: string): Promise<string> =>
-  bundleLibrary(MODULES, cacheDir, { name: 'node-modules', prefix: 'node:' });
+  bundleLibrary(MODULES, cacheDir, {
+    name: 'node-modules',
+    prefix: 'node:',
+    define: { NODE_VERSION: JSON.stringify(process.versions.node) },
+  });

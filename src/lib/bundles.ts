@@ -28,6 +28,15 @@ export interface BundleOptions {
   readonly minify?: boolean;
 }
 
+export interface LibraryOptions {
+  /** The beginning of the file's name. */
+  readonly name: string;
+  /** By which its modules import each other. */
+  readonly prefix: string;
+  /** Names that stand for JSON texts. */
+  readonly define: Readonly<Record<string, string>>;
+}
+
 /** esbuild's names for what {@link BundleOptions.lower} takes away. */
 export const LOWERED_AWAIT: Readonly<Record<string, false>> = {
   'async-await': false,
@@ -48,12 +57,12 @@ export async function bundleGuest(entry: URL | string, cacheDir: string, options
 export async function bundleLibrary(
   entries: Readonly<Record<string, URL>>,
   cacheDir: string,
-  { name, prefix }: { readonly name: string; readonly prefix: string },
+  { name, prefix, define }: LibraryOptions,
 ): Promise<string> {
   const paths = Object.entries(entries).map(([module, url]) => [fileURLToPath(url), module] as const);
   const names = new Map(paths);
   const codes = await withEsbuild((esbuild) =>
-    Promise.all(paths.map(([path]) => bundleOne(esbuild, path, siblings(names, prefix)))),
+    Promise.all(paths.map(([path]) => bundleOne(esbuild, path, siblings(names, prefix), define))),
   );
   const library = Object.fromEntries(paths.map(([, module], i) => [module, codes[i]!]));
   return keep(Buffer.from(JSON.stringify(library)), cacheDir, name, 'json');
@@ -70,7 +79,12 @@ async function keep(code: Uint8Array, cacheDir: string, name: string, ending: st
   return file;
 }
 
-async function bundleOne(esbuild: typeof Esbuild, path: string, plugin: Esbuild.Plugin): Promise<string> {
+async function bundleOne(
+  esbuild: typeof Esbuild,
+  path: string,
+  plugin: Esbuild.Plugin,
+  define: Readonly<Record<string, string>>,
+): Promise<string> {
   const result = await esbuild.build({
     entryPoints: [path],
     bundle: true,
@@ -83,6 +97,7 @@ async function bundleOne(esbuild: typeof Esbuild, path: string, plugin: Esbuild.
     format: 'esm',
     mainFields: ['module', 'main'],
     minifyWhitespace: true,
+    define,
     plugins: [plugin],
   });
   return result.outputFiles[0]!.text;

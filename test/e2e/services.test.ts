@@ -133,7 +133,8 @@ async function onDomain(path: string): Promise<string> {
 
 async function curl(args: readonly string[], input: string): Promise<{ text: string; status: number }> {
   const running = promisify(execFile)('curl', [...args, '-w', '\n%{http_code}'], { maxBuffer: 64 * 1024 * 1024 });
-  running.child.stdin?.end(input);
+  // A curl that sends nothing may have ended before.
+  running.child.stdin?.on('error', () => undefined).end(input);
   const { stdout } = await running;
   const end = stdout.lastIndexOf('\n');
   return { text: stdout.slice(0, end), status: Number(stdout.slice(end + 1)) };

@@ -131,10 +131,10 @@ const FROM_OUTSIDE: readonly Attack[] = [
         timeoutMs: 2_000,
       });
       if (!target.ok) return broken(shown(target.answer));
-      const answer = await lab.raw(`GET /fn/${target.name} HTTP/1.1\r\nHost: ${lab.host}\r\n\r\n`, { quietMs: 2_500 });
+      const answer = await lab.raw(`GET /fn/${target.name} HTTP/1.1\r\nHost: ${lab.host}\r\n\r\n`, { deafMs: 3_000 });
       return must(
         answer.closed,
-        `${Math.round(answer.text.length / 1e6)} MB, then ${answer.closed ? 'cut off' : 'silence'}`,
+        `${Math.round(answer.text.length / 1e5) / 10} MB, then ${answer.closed ? 'cut off' : 'silence'}`,
       );
     },
   },

@@ -7,7 +7,8 @@ import { codedError, requireFunction } from '../lib/errors.ts';
 import { web } from '../lib/web.ts';
 import { services } from '../services.ts';
 
-const NODE_VERSION = '26.10.0';
+/** Of the Node that hosts the engine; put in when these modules are bundled. */
+declare const NODE_VERSION: string;
 
 /** A copy: what is assigned stays in this sandbox, as in a process. Every value becomes text. */
 export const env: Record<string, string> = new Proxy(

@@ -83,7 +83,7 @@ test('supabase-js queries, and its lazy queries run in the invocation that await
       sent.push([init.method, String(url), new Headers(init.headers).get('apikey')]);
       return Response.json([{ id: 1, title: 'first' }]);
     };
-    const client = createClient('https://project.example.com', 'key', { global: { fetch }, auth: { persistSession: false, autoRefreshToken: false }, realtime: { transport: class {} } });
+    const client = createClient('https://project.example.com', 'key', { global: { fetch }, auth: { persistSession: false, autoRefreshToken: false } });
     const query = async () => client.from('posts').select('id,title').eq('id', 1);
     export default async () => {
       const { data, error } = await query();
