@@ -3,6 +3,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Deployment } from '../core/deployment.ts';
 import type { EgressRule } from '../core/egress.ts';
+import { CAPABILITY_NAMES, DEFAULT_CAPABILITIES } from '../core/grants.ts';
 import { TIER_NAMES } from '../core/tier.ts';
 import type { FunctionUpdate } from './function-changes.ts';
 import { sourceFiles, type SubmittedSource } from './source-files.ts';
@@ -83,6 +84,11 @@ const fields = {
   verifyJwt: z.boolean().optional().openapi({ description: 'On /functions/v1; default true' }),
   cors: corsSchema.nullable().optional(),
   egress: egressSchema.optional(),
+  capabilities: z
+    .array(z.enum(CAPABILITY_NAMES))
+    .optional()
+    .openapi({ description: `Host services that it may call by ctx; default ${DEFAULT_CAPABILITIES.join(', ')}` }),
+  codeGeneration: z.boolean().optional().openapi({ description: 'Allows eval, Function and WebAssembly of bytes' }),
   active: z.boolean().optional(),
   trigger: triggerSchema.optional(),
   publicDomain: z.string().nullable().optional(),

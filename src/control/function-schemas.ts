@@ -3,6 +3,7 @@
 import { z } from '@hono/zod-openapi';
 import type { DeploymentRecord } from '../core/deployment.ts';
 import type { FunctionRecord, VersionRecord } from '../core/function-record.ts';
+import { CAPABILITY_NAMES } from '../core/grants.ts';
 import { TIER_NAMES } from '../core/tier.ts';
 
 /** A version without its code. */
@@ -76,6 +77,8 @@ const versionSchema = z
       })
       .nullable(),
     egress: z.object({ allow: z.array(z.string()).nullable(), refusal: z.enum(['throw', 'response']) }),
+    capabilities: z.array(z.enum(CAPABILITY_NAMES)),
+    codeGeneration: z.boolean(),
     codeBytes: z.number(),
     createdBy: z.string(),
     reviewed: z.boolean().openapi({ description: 'An admin deployed it' }),

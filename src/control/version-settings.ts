@@ -5,6 +5,7 @@ import { DEFAULT_EGRESS, type EgressRule } from '../core/egress.ts';
 import { Fault } from '../core/faults.ts';
 import type { NewVersion } from '../core/function-record.ts';
 import type { CordonKind, CorsRule, HandlerKind } from '../core/function.ts';
+import { DEFAULT_CAPABILITIES } from '../core/grants.ts';
 import { DEFAULT_LIMITS, MAX_TIMEOUT_MS, requireWithin, type Limits } from '../core/limits.ts';
 import type { TierName, TierProbe } from '../core/tier.ts';
 import { hostPattern } from '../lib/host-names.ts';
@@ -57,6 +58,8 @@ export function contentOf(deployment: Deployment, rules: VersionRules): VersionC
     verifyJwt: deployment.verifyJwt ?? true,
     cors: cors === null ? null : corsOf(cors),
     egress: egressOf(deployment.egress ?? {}),
+    capabilities: [...new Set(deployment.capabilities ?? DEFAULT_CAPABILITIES)],
+    codeGeneration: deployment.codeGeneration ?? false,
   };
 }
 

@@ -3,6 +3,7 @@
 import type { CordonKind, CorsRule, HandlerKind } from './function.ts';
 import type { EgressRule } from './egress.ts';
 import type { Trigger } from './function-record.ts';
+import type { CapabilityName } from './grants.ts';
 import type { TierName } from './tier.ts';
 
 /** A path relative to the function's own root, with forward slashes, and the file's bytes. */
@@ -32,6 +33,8 @@ export interface Deployment {
   readonly verifyJwt?: boolean;
   readonly cors?: CorsRule | null;
   readonly egress?: Partial<EgressRule>;
+  readonly capabilities?: readonly CapabilityName[];
+  readonly codeGeneration?: boolean;
   /** Default where the function is new: true for what an admin makes, false for what anybody else does. */
   readonly active?: boolean;
   readonly trigger?: Trigger;

@@ -2,6 +2,7 @@
 
 import type { BoundSecret, EgressRule } from './egress.ts';
 import { Fault } from './faults.ts';
+import type { CapabilityName } from './grants.ts';
 import type { Limits } from './limits.ts';
 import type { TierName } from './tier.ts';
 
@@ -53,6 +54,10 @@ export interface VersionSettings {
   readonly verifyJwt: boolean;
   readonly cors: CorsRule | null;
   readonly egress: EgressRule;
+  /** The host services that it may call by `ctx`. */
+  readonly capabilities: readonly CapabilityName[];
+  /** Whether strings and bytes may become code: `eval`, `Function`, `WebAssembly` of bytes. Default false. */
+  readonly codeGeneration: boolean;
 }
 
 /** A version that can run: its content, and the environment that it was granted. */

@@ -45,6 +45,9 @@ export interface VersionsTable {
   verify_jwt: number;
   cors: string | null;
   egress: string;
+  /** JSON list. */
+  capabilities: string;
+  code_generation: number;
   artifact_format: string;
   artifact_interleaves: number;
   code_bytes: number;

@@ -149,6 +149,9 @@ function versionOf(request: ExecutionRequest, principal: Principal, options: Exe
     verifyJwt: false,
     cors: null,
     egress: DEFAULT_EGRESS,
+    // Whoever may execute need not have an account to answer for mail and events.
+    capabilities: [],
+    codeGeneration: false,
     ephemeral: true,
     artifact: { format: 'source', code, cache: null, interleaves: false },
   };

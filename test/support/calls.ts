@@ -2,6 +2,7 @@
 
 import { DEFAULT_EGRESS } from '../../src/core/egress.ts';
 import type { Fault, FaultCode } from '../../src/core/faults.ts';
+import { DEFAULT_CAPABILITIES } from '../../src/core/grants.ts';
 import type { FunctionVersion } from '../../src/core/function.ts';
 import type { Call, Exchange, LogEntry, ResponseSink } from '../../src/core/invocation.ts';
 import type { Limits } from '../../src/core/limits.ts';
@@ -39,6 +40,8 @@ export function makeVersion(
     verifyJwt: false,
     cors: null,
     egress: DEFAULT_EGRESS,
+    capabilities: DEFAULT_CAPABILITIES,
+    codeGeneration: false,
     ephemeral: false,
     artifact: { format: 'script', code: Buffer.from('0'), cache: null, interleaves: true },
     ...rest,

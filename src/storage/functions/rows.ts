@@ -4,6 +4,7 @@ import type { Insertable, Selectable } from 'kysely';
 import type { FunctionRecord, NewVersion, StoredVersion, Trigger, VersionRecord } from '../../core/function-record.ts';
 import type { Artifact, CorsRule } from '../../core/function.ts';
 import type { EgressRule } from '../../core/egress.ts';
+import type { CapabilityName } from '../../core/grants.ts';
 import type { Limits } from '../../core/limits.ts';
 import type { ArtifactsTable, FunctionsTable, VersionsTable } from '../schema.ts';
 
@@ -53,6 +54,8 @@ export function versionRecordOf(row: VersionRow): VersionRecord {
     verifyJwt: row.verify_jwt === 1,
     cors: row.cors === null ? null : (JSON.parse(row.cors) as CorsRule),
     egress: JSON.parse(row.egress) as EgressRule,
+    capabilities: JSON.parse(row.capabilities) as CapabilityName[],
+    codeGeneration: row.code_generation === 1,
     env: JSON.parse(row.env) as Record<string, string>,
     grant: row.env_grant === null ? null : (JSON.parse(row.env_grant) as string[]),
     codeBytes: row.code_bytes,
@@ -91,6 +94,8 @@ export function versionRow(version: NewVersion, number: number, nowMs: number): 
     verify_jwt: Number(version.verifyJwt),
     cors: version.cors === null ? null : JSON.stringify(version.cors),
     egress: JSON.stringify(version.egress),
+    capabilities: JSON.stringify(version.capabilities),
+    code_generation: Number(version.codeGeneration),
     artifact_format: version.artifact.format,
     artifact_interleaves: Number(version.artifact.interleaves),
     code_bytes: version.artifact.code.byteLength,

@@ -11,6 +11,7 @@ import { createFunctions } from './0001-functions.ts';
 import { createLogs } from './0001-logs.ts';
 import { createControlPlane } from './0002-control-plane.ts';
 import { createSourceMaps } from './0003-source-maps.ts';
+import { createCapabilities } from './0004-capabilities.ts';
 import { COLUMN_TYPES } from './column-types.ts';
 import type { ColumnTypes, Engine } from './column-types.ts';
 
@@ -22,6 +23,7 @@ export const MAIN_STEPS: Steps = {
   '0001_functions': createFunctions,
   '0002_control_plane': createControlPlane,
   '0003_source_maps': createSourceMaps,
+  '0004_capabilities': createCapabilities,
 };
 
 export const LOG_STEPS: Steps = {

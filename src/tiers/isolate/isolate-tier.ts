@@ -153,6 +153,8 @@ const PROBE: FunctionVersion = {
   verifyJwt: false,
   cors: null,
   egress: DEFAULT_EGRESS,
+  capabilities: [],
+  codeGeneration: false,
   ephemeral: true,
   artifact: {
     format: 'source',

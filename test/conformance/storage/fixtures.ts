@@ -50,6 +50,8 @@ export function newVersion(changes: Partial<NewVersion> = {}): NewVersion {
     verifyJwt: true,
     cors: { origins: ['*'], methods: ['GET'], headers: [], credentials: false, maxAgeSeconds: 5 },
     egress: { allow: ['*.cdn.io'], refusal: 'response' },
+    capabilities: ['kv', 'db:write'],
+    codeGeneration: true,
     createdBy: 'operator',
     reviewed: true,
     artifact: {
