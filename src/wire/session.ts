@@ -11,8 +11,10 @@ import type { Capabilities } from '../core/capability.ts';
 import { Fault } from '../core/faults.ts';
 import type { FunctionVersion } from '../core/function.ts';
 import type { Call, LogEntry, ResponseSink } from '../core/invocation.ts';
+import { limitText, type Limits } from '../core/limits.ts';
 import type { Principal } from '../core/principal.ts';
 import type { Sandbox, SandboxEvents } from '../core/tier.ts';
+import { IdTable } from '../lib/id-table.ts';
 import { AnswerAllowance } from './answer-allowance.ts';
 import type { AskHost } from './asks.ts';
 import { HostCall } from './call.ts';
@@ -45,7 +47,7 @@ export class HostSession {
   readonly #events: SessionEvents;
   readonly #askHost: AskHost;
   readonly #sandboxes = new Map<number, HostSandbox>();
-  readonly #calls = new Map<number, HostCall>();
+  readonly #calls = new IdTable<HostCall>();
   #nextSandbox = 1;
   #nextCall = 1;
   #unansweredSinceMs: number | null = null;
@@ -67,7 +69,8 @@ export class HostSession {
       },
     });
     const connection = this.#connection;
-    this.#askHost = { connection, capabilities, allowance: new AnswerAllowance(connection) };
+    const allowance = new AnswerAllowance(connection);
+    this.#askHost = { connection, capabilities, allowance, onLimit: (...hit) => this.#limitHit(...hit) };
   }
 
   open(version: FunctionVersion, events: SandboxEvents): Sandbox {
@@ -83,6 +86,8 @@ export class HostSession {
       memoryMb: limits.memoryMb,
       responseBytes: limits.responseBytes,
       logBytes: limits.logBytes,
+      cpuMs: limits.cpuMs,
+      pendingTimers: limits.pendingTimers,
       env: version.env,
     };
     const body = artifact.cache === null ? artifact.code : Buffer.concat([artifact.code, artifact.cache]);
@@ -109,7 +114,7 @@ export class HostSession {
     this.#ended = true;
     this.#connection.destroy();
     const sandboxes = [...this.#sandboxes.values()];
-    const calls = [...this.#calls.values()];
+    const calls = this.#calls.values();
     this.#sandboxes.clear();
     this.#calls.clear();
     for (const sandbox of sandboxes) sandbox.gone(cause);
@@ -209,7 +214,7 @@ export class HostSession {
       case FrameType.READY:
         return this.#events.onReady();
       case FrameType.BROKEN: {
-        const [, message] = readFault(parseMeta(payload));
+        const { message } = readFault(parseMeta(payload));
         return this.#break(message, this.#sandboxes.get(stream)?.version ?? null);
       }
       default:
@@ -227,7 +232,7 @@ export class HostSession {
   #sandboxGone(id: number, payload: Buffer): void {
     const sandbox = this.#sandboxes.get(id);
     if (sandbox === undefined) return requireMade(FrameType.GONE, 'sandbox', id, this.#nextSandbox);
-    const [code, message] = readFault(parseMeta(payload));
+    const { code, message } = readFault(parseMeta(payload));
     const cause = new Fault(code, message);
     this.#sandboxes.delete(id);
     // Each of its calls gets an answer of its own: some of them the executor has not even seen.
@@ -274,6 +279,17 @@ export class HostSession {
     this.#countLog(payload);
     if (sandbox === undefined) return requireMade(FrameType.SANDBOX_LOG, 'sandbox', id, this.#nextSandbox);
     this.#events.onLog(sandbox.version, null, readLog(parseMeta(payload)));
+  }
+
+  /** The guest has an error of it; the log says so too, because code may swallow errors. */
+  #limitHit(id: number, name: keyof Limits): void {
+    const call = this.#calls.get(id);
+    if (call === undefined) return;
+    const { version } = call.sandbox;
+    const message = `A limit was reached: ${limitText(name, version.limits)}`;
+    const entry: LogEntry = { level: 'warn', message, timeMs: Date.now() };
+    call.log(entry);
+    this.#events.onLog(version, call.call.id, entry);
   }
 
   #countLog(payload: Buffer): void {

@@ -6,6 +6,7 @@
  */
 
 import type { Socket } from 'node:net';
+import { IdTable } from '../../lib/id-table.ts';
 import { Connection, type FrameSender } from '../../wire/connection.ts';
 import { FrameType, MAX_FRAME_TO_GUEST, type CallMeta, type OpenMeta } from '../../wire/frames.ts';
 import { metaBody, metaPayload, metaText, parseMeta, readCredit } from '../../wire/meta.ts';
@@ -56,7 +57,7 @@ export class Executor implements SandboxOwner<IsolateSandbox> {
   readonly #pool: IsolatePool;
   readonly #sandboxes = new Map<number, IsolateSandbox>();
   /** The sandbox of each call that is not over. */
-  readonly #calls = new Map<number, IsolateSandbox>();
+  readonly #calls = new IdTable<IsolateSandbox>();
   /** Isolates that were disposed of and have not stopped yet. */
   #stopping = 0;
   /** Calls that came meanwhile, and what came for them: should this process have to end, they have not begun. */

@@ -10,6 +10,7 @@ import { isUtf8 } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import ivm from 'isolated-vm';
 import { HAND_OVER } from '../../lib/hand-over.ts';
+import { IdTable } from '../../lib/id-table.ts';
 import { CHUNK_BYTES, FrameType, type OpenMeta } from '../../wire/frames.ts';
 import { In, INLINE_UNITS, MAX_META_UNITS, Out } from '../isolate/mailbox.ts';
 import { answerMessage, sendAsk } from './asks.ts';
@@ -45,7 +46,7 @@ export class IsolateSandbox {
   readonly id: number;
   readonly #owner: SandboxOwner<IsolateSandbox>;
   readonly #meta: OpenMeta;
-  readonly #calls = new Map<number, ExecutorCall>();
+  readonly #calls = new IdTable<ExecutorCall>();
   readonly #timers = new GuestTimers((id) => this.#post(`[${In.TIMER},${id}]`));
   readonly #services = new Services(
     (request, buffers, outcome) => {
@@ -120,8 +121,7 @@ export class IsolateSandbox {
     if (this.#gone) return;
     if (this.#turnSinceMs !== 0 && this.#stuck(nowMs)) return;
     for (const call of this.#calls.values()) {
-      // The calls of one version have one time limit, so they expire in the order in which they came.
-      if (nowMs <= call.deadlineMs) return;
+      if (nowMs <= call.deadlineMs) continue;
       if (call.state !== 'done') this.#fault(call, 'TIMED_OUT', timeoutMessage(call));
       this.#forget(call);
       this.#post(`[${In.CANCEL},${call.id}]`);
@@ -326,7 +326,7 @@ export class IsolateSandbox {
   #runningCall(): ExecutorCall | null {
     const running = (this.#progress[0] as number) >>> 0;
     if (running !== 0) return this.#calls.get(running) ?? null;
-    return this.#calls.values().next().value ?? null;
+    return this.#calls.oldest() ?? null;
   }
 
   /** Ends the sandbox in the middle of things: the culprit has the fault, who had not begun is told so. */
