@@ -27,11 +27,11 @@ import { Turns } from './turns.ts';
 import { contentOf, requireSizes, type VersionContent, type VersionRules } from './version-settings.ts';
 
 export interface DeployerOptions extends VersionRules, PublicDomainRules {
-  /** Each tenant has its own turn. `warnings`: one line each. */
+  /** Each tenant has its own turn. `warnings`: one line each. `fetched`: the modules that imports named, as files to keep. */
   build(
     source: { readonly files: SourceFiles; readonly entry: string; readonly handler: HandlerKind },
     tenant: string,
-  ): Promise<Artifact & { readonly warnings?: readonly string[] }>;
+  ): Promise<Artifact & { readonly warnings?: readonly string[]; readonly fetched?: SourceFiles }>;
   readonly functions: Pick<FunctionStore, 'addVersion' | 'change' | 'count' | 'find' | 'remove'>;
   readonly deployments: Pick<DeploymentStore, 'put'>;
   readonly environments: Environments;
@@ -146,15 +146,18 @@ export class Deployer {
     const { deployment, content, log } = job;
     const { tenant, name, files, entry } = deployment;
     log.at('build', `Building ${files.size === 1 ? '1 file' : `${files.size} files`} from ${entry}`);
-    const { warnings = [], ...artifact } = await this.#options.build(
-      { files, entry, handler: content.handler },
-      tenant,
-    );
+    const {
+      warnings = [],
+      fetched,
+      ...artifact
+    } = await this.#options.build({ files, entry, handler: content.handler }, tenant);
     for (const warning of warnings) log.at('build', warning);
-    return this.#turns.take(`${tenant}/${name}`, () => this.#keep(job, artifact));
+    if (fetched !== undefined && fetched.size > 0) log.at('build', `Fetched ${fetched.size} modules`);
+    const kept = new Map([...files, ...(fetched ?? [])]);
+    return this.#turns.take(`${tenant}/${name}`, () => this.#keep(job, artifact, kept));
   }
 
-  async #keep(job: Job, artifact: Artifact): Promise<Deployed> {
+  async #keep(job: Job, artifact: Artifact, files: SourceFiles): Promise<Deployed> {
     const { deployment, by, content, log } = job;
     const { tenant, name } = deployment;
     const { functions, releases } = this.#options;
@@ -164,11 +167,7 @@ export class Deployer {
     await this.#requireNoSharedSecret(deployment, content);
     // What nobody has reviewed, or what might not load, is kept first and released afterwards.
     const waits = !plan.reviewed || (plan.live && plan.checked && before !== null && before.live !== null);
-    const { added, ...kept } = await this.#add(
-      newVersion(job, plan, artifact, waits),
-      deployment.files,
-      before === null,
-    );
+    const { added, ...kept } = await this.#add(newVersion(job, plan, artifact, waits), files, before === null);
     log.made(added.number);
     log.at('deploy', `Kept as version ${added.number}`);
     await releases.refresh(tenant, name);

@@ -41,6 +41,7 @@ import { createIsolateTier } from '../tiers/isolate/isolate-tier.ts';
 import { selectWall } from '../walls/select.ts';
 import type { Wall } from '../walls/wall.ts';
 import { followChanges } from './following.ts';
+import { moduleFetchOf } from './module-fetch.ts';
 import { startHousekeeping } from './housekeeping.ts';
 import { TenantBook } from './tenant-book.ts';
 import { DEFAULT_TIER, probeTiers, refusalOf, wholeLadder, type TierStatus } from './tiers.ts';
@@ -109,6 +110,8 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
   const housekeeping = await startHousekeeping(storage, report);
   closers.add(() => housekeeping.close());
 
+  const ids = new InvocationIds();
+  const nextId = (): string => ids.next();
   const cacheDir = join(config.dataDir, 'cache');
   const { wall, probes } = await selectWall({
     unsafeNoOsSandbox: config.unsafeNoOsSandbox,
@@ -134,7 +137,12 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
   const builder =
     wall === null
       ? null
-      : createBuilder({ wall, cacheDir: join(cacheDir, 'builds'), maxBundleBytes: config.maxBundleBytes });
+      : createBuilder({
+          wall,
+          cacheDir: join(cacheDir, 'builds'),
+          maxBundleBytes: config.maxBundleBytes,
+          fetchModule: moduleFetchOf(egress.fetch, nextId),
+        });
   closers.add(() => builder?.close());
   const supervisor = new Supervisor({
     tiers: probed.filter((status) => status.probe.works).map(({ tier }) => tier),
@@ -158,9 +166,6 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
     usage: { startedMs: usage.startedMs, all: () => (supervisor.flushUsage(), usage.all()) },
     state: () => supervisor.state(),
   });
-
-  const ids = new InvocationIds();
-  const nextId = (): string => ids.next();
   const invocations = createInvocations({ invoker: supervisor, nextId, redact });
   const origins = new Origins(config);
   const routes = new Routes();

@@ -1,12 +1,13 @@
 /**
  * Import map: names that a project gave to modules, in a `deno.json` or an import map.
  *
- * The server bundles without a map. What the map means is handed to it in a form that every bundler understands: for each
- * name that is really used, a package of that name whose `main` is the file that is meant.
+ * What the map means of files is handed to the server in a form that every bundler understands: for each name that is
+ * really used, a package of that name whose `main` is the file that is meant. Addresses the server looks up in the map
+ * itself, which is sent with the files then.
  */
 
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, posix, resolve } from 'node:path';
+import { basename, dirname, posix, resolve, sep } from 'node:path';
 import { CliError } from '../command.ts';
 
 export interface ImportMap {
@@ -38,8 +39,8 @@ export function readImportMap(path: string): ImportMap {
 }
 
 /**
- * What a name stands for: an absolute path, or the name of an installed package; null where the map says nothing of it.
- * Throws a {@link CliError} where it stands for an address.
+ * What a name stands for: an absolute path, the name of an installed package, or an address that the server fetches; null
+ * where the map says nothing of it. Throws a {@link CliError} where it stands for anything else.
  */
 export function mapped({ path, imports }: ImportMap, specifier: string): string | null {
   const key = keyFor(imports, specifier);
@@ -48,11 +49,18 @@ export function mapped({ path, imports }: ImportMap, specifier: string): string 
   if (/^\.{0,2}\//.test(target)) return resolve(dirname(path), target);
   const npm = /^npm:\/?((?:@[^/@]+\/)?[^/@]+)(?:@[^/]*)?(\/.*)?$/.exec(target);
   if (npm !== null) return npm[1]! + (npm[2] ?? '');
-  if (!/^[A-Za-z][A-Za-z0-9+.-]*:/.test(target)) return target;
+  if (isFetched(target) || !/^[A-Za-z][A-Za-z0-9+.-]*:/.test(target)) return target;
   throw new CliError(
-    `${path} maps ${JSON.stringify(specifier)} to ${target}: only files of the project and installed packages can be mapped to`,
+    `${path} maps ${JSON.stringify(specifier)} to ${target}: only files of the project, installed packages, https: and jsr: can be mapped to`,
   );
 }
+
+/** An address of a module that the server fetches when it builds. */
+export const isFetched = (specifier: string): boolean => /^(?:https|jsr):/.test(specifier);
+
+/** The map beside a function, or in the folders above it, as the server looks for one. */
+export const isFoundByServer = (map: string, entry: string): boolean =>
+  MAP_NAMES.includes(basename(map)) && entry.startsWith(`${dirname(map)}${sep}`);
 
 /**
  * The package file that makes a bundler find `file` under the name `specifier`; both paths have forward slashes and begin

@@ -13,7 +13,7 @@ import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { build } from 'esbuild';
 import type { Plugin } from 'esbuild';
 import { CliError } from '../command.ts';
-import { aliasPackage, mapped } from './import-map.ts';
+import { aliasPackage, findImportMap, isFetched, isFoundByServer, mapped, readImportMap } from './import-map.ts';
 import type { ImportMap } from './import-map.ts';
 
 export interface Sources {
@@ -25,6 +25,7 @@ export interface Sources {
 }
 
 export interface SourceRules {
+  /** Null: none but the one that lies beside the file. */
   readonly importMap: ImportMap | null;
   /** The folder that the files must lie in, packages of the folders above apart; null: any. */
   readonly within: string | null;
@@ -41,12 +42,32 @@ export async function readSources(path: string, { importMap, within }: SourceRul
   const entry = await realpath(resolve(path));
   const root = within === null ? null : await realpath(within);
   requireInside([entry], root);
+  const map = importMap ?? mapBeside(entry);
   const aliases = new Map<string, string>();
-  const sources = await importGraph(entry, importMap === null ? [] : [followMap(importMap, aliases)]);
+  const fetched = new Set<string>();
+  const sources = await importGraph(entry, [
+    ...(map === null ? [] : [followMap(map, aliases, fetched)]),
+    leaveAddresses(),
+  ]);
   if (sources === null) return read(entry, [entry], new Map());
   requireInside(sources, root);
   const packages = sources.flatMap(packageFiles).filter((file) => isInside(file, root));
-  return read(entry, [...new Set([...sources, ...packages])], aliases);
+  const maps = map === null || fetched.size === 0 ? [] : [await mapToSend(map, entry, fetched)];
+  return read(entry, [...new Set([...sources, ...packages, ...maps])], aliases);
+}
+
+function mapBeside(entry: string): ImportMap | null {
+  const path = findImportMap([dirname(entry)]);
+  return path === null ? null : readImportMap(path);
+}
+
+/** The server reads the addresses in it. */
+async function mapToSend({ path }: ImportMap, entry: string, fetched: ReadonlySet<string>): Promise<string> {
+  const map = await realpath(path);
+  if (isFoundByServer(map, entry)) return map;
+  throw new CliError(
+    `${path} maps ${[...fetched].join(', ')} to an address: for that it must be a deno.json or import_map.json in the folder of ${entry} or above it`,
+  );
 }
 
 function requireInside(paths: readonly string[], root: string | null): void {
@@ -98,7 +119,7 @@ async function importGraph(entry: string, plugins: Plugin[]): Promise<string[] |
 }
 
 /** Resolves by the map, and remembers in `aliases` which names it was that the server has to be told of. */
-function followMap(map: ImportMap, aliases: Map<string, string>): Plugin {
+function followMap(map: ImportMap, aliases: Map<string, string>, fetched: Set<string>): Plugin {
   return {
     name: 'import-map',
     setup({ onResolve, resolve: resolveBare }) {
@@ -107,10 +128,27 @@ function followMap(map: ImportMap, aliases: Map<string, string>): Plugin {
         if (kind === 'entry-point' || pluginData === map || importer.split(sep).includes('node_modules')) return;
         const target = mapped(map, path);
         if (target === null || target === path) return;
+        if (isFetched(target)) {
+          fetched.add(path);
+          return { path: target, external: true };
+        }
         const found = await resolveBare(target, { kind, importer, resolveDir, pluginData: map });
         if (found.errors.length === 0) aliases.set(path, found.path);
         return { path: found.path, errors: found.errors, sideEffects: found.sideEffects };
       });
+    },
+  };
+}
+
+/** `https:` and `jsr:` are the server's to fetch; `npm:` means the package that is installed here. */
+function leaveAddresses(): Plugin {
+  return {
+    name: 'addresses',
+    setup({ onResolve, resolve: resolveBare }) {
+      onResolve({ filter: /^(?:https|jsr):/ }, ({ path }) => ({ path, external: true }));
+      onResolve({ filter: /^npm:/ }, ({ path, kind, importer, resolveDir }) =>
+        resolveBare(path.replace(/^npm:\/?((?:@[^/@]+\/)?[^/@]+)(?:@[^/]*)?/, '$1'), { kind, importer, resolveDir }),
+      );
     },
   };
 }

@@ -80,14 +80,22 @@ test('what a map can not hand over is said', async (t) => {
     'a.ts': `import 'std/http.ts'`,
     'b.ts': `import '#x'`,
     'x.ts': '',
+    'my-map.json': '{}',
   });
   const path = join(root, 'deno.json');
   await assert.rejects(
     readSources(join(root, 'a.ts'), {
-      importMap: { path, imports: { 'std/': 'https://deno.land/std/' } },
+      importMap: { path, imports: { 'std/': 'http://deno.land/std/' } },
       within: root,
     }),
-    /maps "std\/http.ts" to https:\/\/deno.land\/std\/http.ts: only files of the project and installed packages/,
+    /maps "std\/http.ts" to http:\/\/deno.land\/std\/http.ts: only files of the project, installed packages, https: and/,
+  );
+  await assert.rejects(
+    readSources(join(root, 'a.ts'), {
+      importMap: { path: join(root, 'my-map.json'), imports: { 'std/': 'https://deno.land/std/' } },
+      within: root,
+    }),
+    (error: Error) => error.message.includes('it must be a deno.json or import_map.json in the folder of'),
   );
   await assert.rejects(
     readSources(join(root, 'b.ts'), { importMap: { path, imports: { '#x': './x.ts' } }, within: root }),

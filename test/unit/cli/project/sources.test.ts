@@ -100,3 +100,25 @@ test('a project sends no file from outside of it, by no import, link or entry, b
   const wider = { importMap: null, within: join(root, 'home') };
   assert.equal((await readSources(join(app, 'import.ts'), wider)).files.size, 2);
 });
+
+test('addresses are left for the server to fetch, and the map that names them goes with the files', async (t) => {
+  const root = project(t, {
+    'deno.json': '{"imports":{"std/":"https://deno.land/std/","local":"./lib.ts"},"tasks":{}}',
+    'lib.ts': 'export const x = 1;',
+    'mapped.ts': `import { serve } from 'std/http.ts'; import { x } from 'local'; export default () => serve(x);`,
+    'direct.ts': `import 'https://deno.land/x/a.ts'; import 'jsr:@std/path@1'; import left from 'npm:left@^1.2/sub.js'; export default left;`,
+    'node_modules/left/package.json': '{"name":"left"}',
+    'node_modules/left/sub.js': 'export default 1;',
+  });
+  assert.deepEqual((await read(join(root, 'mapped.ts'))).paths, [
+    'deno.json',
+    'lib.ts',
+    'mapped.ts',
+    'node_modules/local/package.json',
+  ]);
+  assert.deepEqual((await read(join(root, 'direct.ts'))).paths, [
+    'direct.ts',
+    'node_modules/left/package.json',
+    'node_modules/left/sub.js',
+  ]);
+});
