@@ -8,3 +8,4 @@ export { startServer, type RunningServer } from './runtime/server.ts';
 export type { TierStatus } from './runtime/tiers.ts';
 export { backupDatabase, exportDatabase, importDatabase } from './storage/transfer.ts';
 export { examine, type Examination, type Finding, type Health } from './runtime/doctor.ts';
+export { compareTiers, type Comparison, type Row } from './runtime/comparison/comparison.ts';

@@ -22,6 +22,7 @@ import { rollbackCommand } from './commands/rollback.ts';
 import { secretsCommands } from './commands/secrets.ts';
 import { serveCommand } from './commands/serve.ts';
 import { tenantsCommands } from './commands/tenants.ts';
+import { tiersCommand } from './commands/tiers.ts';
 import { tokensCommands } from './commands/tokens.ts';
 import { typesCommand } from './commands/types.ts';
 import { versionsCommand } from './commands/versions.ts';
@@ -50,6 +51,7 @@ export const COMMANDS: readonly Command[] = [
   typesCommand,
   auditCommand,
   doctorCommand(() => import('../runtime.ts')),
+  tiersCommand(() => import('../runtime.ts')),
   attestCommand,
   completionCommand(() => COMMANDS),
 ];
