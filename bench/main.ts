@@ -9,23 +9,43 @@ import { availableParallelism, cpus, loadavg, release } from 'node:os';
 import { parseArgs } from 'node:util';
 import { isMet } from './benchmark.ts';
 import type { Benchmark, BenchmarkOptions, Report } from './benchmark.ts';
+import { churn } from './churn.ts';
 import { cold } from './cold.ts';
 import { control } from './control.ts';
 import { egress } from './egress.ts';
 import { execute } from './execute.ts';
 import { memory } from './memory.ts';
 import { noisy } from './noisy.ts';
+import { queue } from './queue.ts';
+import { remote } from './remote.ts';
 import { soak } from './soak.ts';
 import { textOf } from './support/print.ts';
 import { warm } from './warm.ts';
+import { worker } from './worker.ts';
+import { wasm } from './wasm.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [warm, soak, execute, cold, memory, control, egress, noisy];
+const BENCHMARKS: readonly Benchmark[] = [
+  warm,
+  soak,
+  churn,
+  execute,
+  cold,
+  memory,
+  control,
+  egress,
+  noisy,
+  queue,
+  remote,
+  wasm,
+  worker,
+];
 
-const USAGE = `Usage: npm run bench -- [name …] [--quick] [--json] [--requests N]
+const USAGE = `Usage: npm run bench -- [name …] [--quick] [--strict] [--json] [--requests N]
 
 ${BENCHMARKS.map(({ name, summary }) => `  ${name.padEnd(9)}${summary}`).join('\n')}
 
   --quick        less than a minute in all; the figures are rougher
+  --strict       exit code 1 where a target was not met
   --json         one JSON document on stdout, progress on stderr
   --requests N   requests of the soak (default: 1000000)
 `;
@@ -42,7 +62,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`${(error as Error).message}\n\n${USAGE}`);
     return 2;
   }
-  const { benchmarks, json } = options;
+  const { benchmarks, json, strict } = options;
   const machine = machineOf();
   if (!json) process.stdout.write(`${Object.values(machine).join(', ')}\n`);
   const results = [];
@@ -51,6 +71,7 @@ async function main(args: readonly string[]): Promise<number> {
     const startedMs = performance.now();
     try {
       const report = await run(benchmark, options);
+      failed ||= strict && !report.targets.every(isMet);
       const seconds = Math.round((performance.now() - startedMs) / 1000);
       if (!json) process.stdout.write(`\n${benchmark.name}: ${benchmark.summary} (${seconds} s)\n${textOf(report)}`);
       results.push({ name: benchmark.name, seconds, ...withVerdicts(report) });
@@ -67,6 +88,7 @@ async function main(args: readonly string[]): Promise<number> {
 interface Options extends Omit<BenchmarkOptions, 'progress'> {
   readonly benchmarks: readonly Benchmark[];
   readonly json: boolean;
+  readonly strict: boolean;
 }
 
 function optionsOf(args: readonly string[]): Options {
@@ -76,6 +98,7 @@ function optionsOf(args: readonly string[]): Options {
     options: {
       quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
+      strict: { type: 'boolean', default: false },
       requests: { type: 'string' },
     },
   });
@@ -91,6 +114,7 @@ function optionsOf(args: readonly string[]): Options {
     benchmarks: benchmarks.length === 0 ? BENCHMARKS : benchmarks,
     quick: values.quick,
     json: values.json,
+    strict: values.strict,
     requests,
   };
 }

@@ -10,6 +10,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { StartError } from './core/start-error.ts';
+import { CAPABILITIES_SETTINGS, readCapabilities } from './settings/capabilities.ts';
+import type { CapabilitiesConfig, CapabilitiesOptions } from './settings/capabilities.ts';
 import { CLIENT_SETTINGS, readClient } from './settings/client.ts';
 import type { ClientConfig } from './settings/client.ts';
 import { EGRESS_SETTINGS, readEgress } from './settings/egress.ts';
@@ -22,20 +24,32 @@ import { SECRETS_SETTINGS, readSecrets } from './settings/secrets.ts';
 import type { SecretsConfig, SecretsOptions } from './settings/secrets.ts';
 import { SERVER_SETTINGS, readServer } from './settings/server.ts';
 import type { ServerConfig, ServerOptions } from './settings/server.ts';
+import { REMOTE_SETTINGS, readRemote } from './settings/remote.ts';
+import type { RemoteConfig, RemoteOptions } from './settings/remote.ts';
 import type { Environment, Setting } from './settings/setting.ts';
 import { STORAGE_SETTINGS, readStorage } from './settings/storage.ts';
 import type { StorageConfig, StorageOptions } from './settings/storage.ts';
+import { TRIGGERS_SETTINGS, readTriggers } from './settings/triggers.ts';
+import type { TriggersConfig, TriggersOptions } from './settings/triggers.ts';
 import { WALLS_SETTINGS, readWalls } from './settings/walls.ts';
 import type { WallsConfig, WallsOptions } from './settings/walls.ts';
 
+export type { CapabilitiesConfig };
+
 export interface Config extends ServerConfig, LimitsConfig, WallsConfig, StorageConfig, SecretsConfig, IdentityConfig {
   readonly egress: EgressConfig;
+  readonly capabilities: CapabilitiesConfig;
+  readonly triggers: TriggersConfig;
+  readonly remote: RemoteConfig;
 }
 
 /** What the library and the command line may set; each wins over its variable of the environment. */
 export interface CordonOptions
   extends ServerOptions, LimitsOptions, WallsOptions, StorageOptions, SecretsOptions, IdentityOptions {
   readonly egress?: EgressOptions;
+  readonly capabilities?: CapabilitiesOptions;
+  readonly triggers?: TriggersOptions;
+  readonly remote?: RemoteOptions;
 }
 
 const TABLE: readonly Setting<unknown>[] = [
@@ -46,6 +60,9 @@ const TABLE: readonly Setting<unknown>[] = [
   ...STORAGE_SETTINGS,
   ...SECRETS_SETTINGS,
   ...EGRESS_SETTINGS,
+  ...CAPABILITIES_SETTINGS,
+  ...TRIGGERS_SETTINGS,
+  ...REMOTE_SETTINGS,
   ...CLIENT_SETTINGS,
 ];
 
@@ -67,6 +84,9 @@ export function loadConfig(options: CordonOptions, env: NodeJS.ProcessEnv = proc
     ...readStorage(options, env),
     ...readSecrets(options, env),
     egress: readEgress(options.egress ?? {}, env),
+    capabilities: readCapabilities(options.capabilities ?? {}, env),
+    triggers: Object.freeze(readTriggers(options.triggers ?? {}, env)),
+    remote: readRemote(options.remote ?? {}, env),
   });
 }
 

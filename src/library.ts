@@ -7,6 +7,7 @@ import { loadConfig, type CordonOptions } from './config.ts';
 import type { VariableChange } from './capabilities/secrets/variable-rules.ts';
 import type { Deployed } from './control/deployer.ts';
 import type { Deployment } from './core/deployment.ts';
+import type { NewEvent, Published } from './core/event.ts';
 import type { ExecutionOutcome, ExecutionRequest } from './core/execution.ts';
 import { Fault } from './core/faults.ts';
 import type { FunctionRecord, Page, VersionRecord } from './core/function-record.ts';
@@ -81,6 +82,12 @@ export interface Cordon {
   removeVariables(scope: Partial<FunctionName>, names: readonly string[]): Promise<readonly string[]>;
   /** A secret's value is null. */
   variables(scope: Partial<FunctionName>): Promise<readonly (VariableRecord & { readonly value: string | null })[]>;
+  /** What resolves is durable: each function that listens runs, at least once. */
+  publishEvent(
+    channel: string,
+    data: unknown,
+    options?: Partial<Omit<NewEvent, 'channel' | 'data' | 'hops'>>,
+  ): Promise<Published>;
   /** Lets what runs finish, then ends every child process. */
   close(): Promise<void>;
 }
@@ -125,6 +132,8 @@ function cordonOf(parts: Parts): Cordon {
       return removed;
     },
     variables: ({ tenant = DEFAULT_TENANT, name }) => variables.list(tenant, name ?? null),
+    publishEvent: (channel, data, options = {}) =>
+      parts.triggers.events.publish({ tenant: DEFAULT_TENANT, ...options, channel, data }),
     close: () => parts.close(),
   };
 }

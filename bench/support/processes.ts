@@ -26,6 +26,9 @@ export function executorsOf(serverPid: number): number[] {
     .sort((a, b) => a - b);
 }
 
+/** Everything that a server has started, and that runs. */
+export const processesOf = (serverPid: number): number[] => descendantsOf(serverPid, parentsOfAll());
+
 /** Resolves when everything that a server started has had nothing to do for a while: its pools are full again. */
 export async function becameQuiet(serverPid: number): Promise<void> {
   const deadlineMs = performance.now() + QUIET_DEADLINE_MS;

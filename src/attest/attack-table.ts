@@ -27,7 +27,7 @@ const INTRODUCTION = `# The attacks that \`cordon attest\` makes
 
 This page is made from the attacks themselves (\`src/attest/attacks/\`); a test holds it to them.
 
-Every attack is judged by what it set out to do, and by three more things: the server still runs, a victim in another tenant answers, and nothing that the attacker was told holds a secret: of the victim, of its log, of the server’s environment, of a file or a listener of the machine. All the while the victim is asked for its greeting 50 times a second. Over the whole suite the server’s own memory may grow by 50 MB, 99.9 % of the victim’s requests must be answered, and 99 % of them within 250 ms.
+Every attack is judged by what it set out to do, and by three more things: the server still runs, a victim in another tenant answers, and nothing that the attacker was told holds a secret: of the victim, of its log, of the server’s environment, of a file or a listener of the machine. All the while the victim is asked for its greeting 50 times a second. Over the whole suite the server’s own memory may grow by 50 MB, 99.9 % of the victim’s requests must be answered, and 99 % of them within 250 ms (on a machine that is busy with other things: within three times what it takes there without any attack).
 
 An attack with a tier is run once in each of its tiers that works on the machine. One that is marked *own server* needs a server that the suite has started for itself, and is skipped with \`--url\`.`;
 

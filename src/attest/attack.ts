@@ -84,8 +84,10 @@ export interface RawOptions {
   readonly more?: readonly (string | Uint8Array)[];
   /** Between two of them. */
   readonly gapMs?: number;
-  /** No more is waited for after this silence; default 400. */
+  /** No more is waited for after this silence; default: 10 s before the first byte, 0.4 s after it. */
   readonly quietMs?: number;
+  /** Nor after this text. */
+  readonly last?: string;
   /** For so long nothing that comes is read. */
   readonly deafMs?: number;
 }
@@ -144,6 +146,8 @@ export interface Lab {
   readonly tenant: string;
   readonly host: string;
   readonly token: string;
+  /** At least 1: how much longer than on a quiet machine things take here. What is judged by its time is given as much more. */
+  readonly slowness: number;
   /** In {@link tier}, for one second and 64 MB a call unless the source says otherwise. It is gone after the attack. */
   deploy(source: string | Source): Promise<Deployed>;
   /** Anonymous, unless a token is given. Rejects when there is no answer within a minute, or the connection breaks. */

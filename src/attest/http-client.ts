@@ -12,7 +12,9 @@ import type { Answer, RawAnswer, RawOptions, Sent } from './attack.ts';
 
 /** A build may take half a minute, and may have to wait for others. */
 const ANSWER_DEADLINE_MS = 60_000;
-const RAW_DEADLINE_MS = 8_000;
+const RAW_DEADLINE_MS = 20_000;
+/** A server that is under attack takes its time, and its silence until then says nothing. */
+const FIRST_BYTE_MS = 10_000;
 const QUIET_MS = 400;
 /** Enough to search; a flood is read to its end, and forgotten. */
 const KEPT_BYTES = 4 * 1024 * 1024;
@@ -61,7 +63,8 @@ export class HttpClient {
 
   /** Resolves when the server has closed the connection, or says nothing more. */
   async raw(bytes: string | Uint8Array, options: RawOptions = {}): Promise<RawAnswer> {
-    const { more = [], gapMs = 10, quietMs = QUIET_MS, deafMs = 0 } = options;
+    const { more = [], gapMs = 10, quietMs = QUIET_MS, deafMs = 0, last } = options;
+    const firstMs = options.quietMs ?? FIRST_BYTE_MS;
     const socket = this.open();
     const chunks: Buffer[] = [];
     let closed = false;
@@ -69,10 +72,11 @@ export class HttpClient {
     let quiet: NodeJS.Timeout | undefined;
     const wait = (): void => {
       clearTimeout(quiet);
-      quiet = setTimeout(resolve, quietMs);
+      quiet = setTimeout(resolve, chunks.length === 0 ? firstMs : quietMs);
     };
     socket.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
+      if (last !== undefined && chunk.includes(last)) resolve();
       wait();
     });
     socket.on('close', () => {

@@ -14,6 +14,7 @@ export interface LabOptions extends Attacker {
   readonly ground: Ground;
   readonly client: HttpClient;
   readonly tier: TierName | null;
+  readonly slowness: number;
   /** Begins the names of its functions. */
   readonly prefix: string;
 }
@@ -32,6 +33,7 @@ export class AttackLab implements Lab {
   readonly tenant: string;
   readonly host: string;
   readonly token: string;
+  readonly slowness: number;
   readonly #options: LabOptions;
   readonly #deployed: string[] = [];
   #leak: string | null = null;
@@ -43,6 +45,7 @@ export class AttackLab implements Lab {
     this.tenant = tenant;
     this.host = host;
     this.token = token;
+    this.slowness = options.slowness;
     this.#options = options;
   }
 

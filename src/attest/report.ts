@@ -26,6 +26,8 @@ export interface Report {
   readonly tiers: readonly TierName[];
   /** Null: not known. */
   readonly wall: string | null;
+  /** The victim without any attack: before the first and after the last, whichever was slower. */
+  readonly calm: ProbeSummary;
   readonly victim: ProbeSummary;
   /** Of the server's own process; null: not known. */
   readonly rssGrowthBytes: number | null;
@@ -39,17 +41,21 @@ const MAX_GROWTH_MB = 50;
 export const MAX_GROWTH_BYTES: number = MAX_GROWTH_MB * MB;
 const MIN_SUCCESS = 0.999;
 const MAX_P99_MS = 250;
+/** On a machine that is busy with other things, answers take longer without any attack. */
+const MAX_P99_OF_CALM = 3;
 
 export interface Seen {
   readonly summary: ProbeSummary;
+  readonly calm: ProbeSummary;
   readonly rssGrowthBytes: number | null;
   /** The server's exit code; undefined: it runs. */
   readonly ended: number | string | undefined;
   readonly isOwn: boolean;
 }
 
-export function barsOf({ summary, rssGrowthBytes, ended, isOwn }: Seen): Bar[] {
+export function barsOf({ summary, calm, rssGrowthBytes, ended, isOwn }: Seen): Bar[] {
   const { successRate, p99Ms, requests, failures } = summary;
+  const maxP99Ms = Math.max(MAX_P99_MS, Math.round(MAX_P99_OF_CALM * calm.p99Ms));
   const growthMb = rssGrowthBytes === null ? null : Math.round(rssGrowthBytes / MB);
   const first = failures[0] === undefined ? '' : `; the first wrong answer: ${failures[0]}`;
   return [
@@ -68,9 +74,9 @@ export function barsOf({ summary, rssGrowthBytes, ended, isOwn }: Seen): Bar[] {
       seen: `${(successRate * 100).toFixed(3)} % of ${requests}${first}`,
     },
     {
-      name: `99 % of them within ${MAX_P99_MS} ms`,
-      held: p99Ms <= MAX_P99_MS,
-      seen: `${p99Ms} ms (median ${summary.p50Ms}, longest ${summary.maxMs})`,
+      name: `99 % of them within ${maxP99Ms} ms`,
+      held: p99Ms <= maxP99Ms,
+      seen: `${p99Ms} ms (median ${summary.p50Ms}, longest ${summary.maxMs}; without any attack ${calm.p99Ms})`,
     },
     ...(growthMb === null
       ? []

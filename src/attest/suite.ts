@@ -9,7 +9,7 @@ import { layOut, type LaidOut, type Server } from './ground.ts';
 import { HttpClient } from './http-client.ts';
 import { AttackLab, type Attacker } from './lab.ts';
 import { barsOf, MAX_GROWTH_BYTES, type Outcome, type Report } from './report.ts';
-import { startSteadyProbe } from './steady-probe.ts';
+import { startSteadyProbe, type ProbeSummary, type SteadyProbe } from './steady-probe.ts';
 
 export interface SuiteOptions {
   readonly attacks: readonly Attack[];
@@ -35,6 +35,8 @@ const LANES: readonly (readonly AttackClass[])[] = [
 const SETTLE_MS = 20_000;
 const SETTLE_STEP_MS = 1_000;
 const PROBE_RATE = 50;
+/** How long the victim is watched before the first attack. */
+const CALM_MS = 10_000;
 
 /** Rejects when the ground can't be laid out; whatever an attack does is in the report. */
 export async function runSuite(options: SuiteOptions): Promise<Report> {
@@ -50,10 +52,16 @@ export async function runSuite(options: SuiteOptions): Promise<Report> {
     const rssBefore = (await server.own?.rssBytes()) ?? null;
     const { victim } = laid.ground;
     // Over connections of its own: it must not wait for those that an attack holds.
-    const probe = startSteadyProbe(probing, { ...victim, path: `/fn/${victim.steady}` }, probeRate);
-    const outcomes = await runLanes(runs, client, laid, options);
+    const startProbe = (): SteadyProbe =>
+      startSteadyProbe(probing, { ...victim, path: `/fn/${victim.steady}` }, probeRate);
+    const before = await calmProbe(startProbe());
+    const probe = startProbe();
+    const outcomes = await runLanes(runs, client, laid, { ...options, slowness: slownessOf(before) });
     const summary = await probe.stop();
     const rssAfter = await settledRss(server, (rssBefore ?? 0) + MAX_GROWTH_BYTES);
+    // The machine may have become busier meanwhile, and not by the attacks.
+    const after = await calmProbe(startProbe());
+    const calm = after.p99Ms > before.p99Ms ? after : before;
     const rssGrowthBytes = rssBefore === null || rssAfter === null ? null : rssAfter - rssBefore;
     const ended = server.own?.exit();
     return {
@@ -61,9 +69,10 @@ export async function runSuite(options: SuiteOptions): Promise<Report> {
       durationMs: Date.now() - startedMs,
       tiers,
       wall: server.own?.wall ?? null,
+      calm,
       victim: summary,
       rssGrowthBytes,
-      bars: barsOf({ summary, rssGrowthBytes, ended, isOwn: server.own !== null }),
+      bars: barsOf({ summary, calm, rssGrowthBytes, ended, isOwn: server.own !== null }),
       outcomes,
     };
   } finally {
@@ -93,7 +102,7 @@ async function runLanes(
   runs: readonly Run[],
   client: HttpClient,
   laid: LaidOut,
-  options: SuiteOptions,
+  options: SuiteOptions & { readonly slowness: number },
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   const lanes = LANES.map((classes) => runs.filter(({ attack }) => classes.includes(attack.class)));
@@ -102,7 +111,7 @@ async function runLanes(
       if (lane.length === 0) return;
       const attacker = await laid.attacker(index + 1);
       for (const run of lane) {
-        const outcome = await runOne(run, attacker, client, laid, options.server);
+        const outcome = await runOne(run, { ...attacker, slowness: options.slowness }, client, laid, options.server);
         outcomes.push(outcome);
         options.onOutcome?.(outcome, outcomes.length, runs.length);
       }
@@ -113,7 +122,7 @@ async function runLanes(
 
 async function runOne(
   { attack, tier, skipped }: Run,
-  attacker: Attacker,
+  attacker: Attacker & { readonly slowness: number },
   client: HttpClient,
   { ground, prefix }: LaidOut,
   server: Server,
@@ -142,6 +151,18 @@ async function runOne(
     return finish({ held: false, text: `it could not be judged: ${(error as Error).message}` });
   }
 }
+
+/** What is usual on this machine, as busy as it is. */
+async function calmProbe(probe: SteadyProbe): Promise<ProbeSummary> {
+  await new Promise((resolve) => setTimeout(resolve, CALM_MS));
+  return probe.stop();
+}
+
+/** An answer of the victim takes so long, at the 99th percentile, on a quiet machine of two processors, and some. */
+const QUIET_P99_MS = 30;
+const MAX_SLOWNESS = 10;
+
+const slownessOf = ({ p99Ms }: ProbeSummary): number => Math.min(Math.max(p99Ms / QUIET_P99_MS, 1), MAX_SLOWNESS);
 
 /** What an attack did besides; null: nothing. */
 async function collateralOf(lab: AttackLab, client: HttpClient, { own }: Server, hits: number): Promise<string | null> {

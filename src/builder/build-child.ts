@@ -5,6 +5,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Fault } from '../core/faults.ts';
 import { MB } from '../core/limits.ts';
@@ -36,6 +37,10 @@ export interface BuildChildOptions {
 const READY_DEADLINE_MS = 10_000;
 /** An allocation bomb grows by some 50 MB in that time. */
 const MEMORY_POLL_MS = 20;
+/** Node and esbuild: a few threads for each processor, and some for whatever else. */
+const MAX_TASKS = 64 + 4 * availableParallelism();
+/** The kernel counts what is cached too: its bound is for what grows faster than we look. */
+const KERNEL_SLACK_BYTES = SCRATCH_BYTES + 64 * MB;
 const BUILD_STREAM = 1;
 const KEPT_OUTPUT_CHARS = 2048;
 /** More time for a build that waits for modules from elsewhere. */
@@ -66,6 +71,7 @@ export class BuildChild {
       scratchBytes: SCRATCH_BYTES,
       // esbuild is a Go program: near this size it collects garbage instead of growing.
       env: { GOMEMLIMIT: '192MiB' },
+      limits: { memoryBytes: options.memoryBytes + KERNEL_SLACK_BYTES, maxTasks: MAX_TASKS },
     });
     const child = new BuildChild(options, process, projectDir);
     try {
@@ -74,6 +80,7 @@ export class BuildChild {
         child.#ready.promise,
         () => new Error(`it was not ready within ${READY_DEADLINE_MS / 1000} s`),
       );
+      if (!process.isConfined()) throw new Error('it did not put on all of its seccomp filters');
       return child;
     } catch (error) {
       await child.kill();
@@ -147,10 +154,11 @@ export class BuildChild {
     await rm(this.#projectDir, { recursive: true, force: true });
   }
 
-  #send({ files, entry, handler }: BuildSource): void {
+  #send({ files, entry, handler, engine = 'web' }: BuildSource): void {
     const request: BuildRequest = {
       entry,
       handler,
+      engine,
       maxBundleBytes: this.#options.maxBundleBytes,
       maxAttachmentBytes: MAX_ATTACHMENT_BYTES,
       fetches: this.#fetches !== null,

@@ -11,6 +11,8 @@ export interface BuildSource {
   /** One of `files`. */
   readonly entry: string;
   readonly handler: HandlerKind;
+  /** What will run it: a bare engine with the web's API (the default), or a whole Node. */
+  readonly engine?: 'web' | 'node';
 }
 
 /** The child's private /tmp. */
@@ -39,10 +41,10 @@ export function requireBuildable({ files, entry }: BuildSource): void {
 }
 
 /** `toolchain` names everything else that decides the result. Hex. */
-export function hashOf({ files, entry, handler }: BuildSource, toolchain: string): string {
+export function hashOf({ files, entry, handler, engine = 'web' }: BuildSource, toolchain: string): string {
   const hash = createHash('sha256');
   const paths = [...files.keys()].sort();
-  hash.update(JSON.stringify([toolchain, entry, handler, paths.map((path) => [path, files.get(path)!.length])]));
+  hash.update(JSON.stringify([toolchain, entry, handler, engine, paths.map((path) => [path, files.get(path)!.length])]));
   for (const path of paths) hash.update(files.get(path)!);
   return hash.digest('hex');
 }

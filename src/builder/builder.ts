@@ -107,7 +107,8 @@ class WalledBuilder implements Builder {
       this.#recent.get(keys.own) ??
       (await this.#once(keys.own, () => this.#find(keys, source, owner, toolchain)));
     if (result.code.length > this.#options.maxBundleBytes) throw tooLarge(this.#options.maxBundleBytes);
-    return result;
+    // Node keeps an invocation's context over every `await` by itself.
+    return source.engine === 'node' ? { ...result, interleaves: true } : result;
   }
 
   async close(): Promise<void> {

@@ -6,18 +6,22 @@ import { attestCommand } from './commands/attest.ts';
 import { auditCommand } from './commands/audit.ts';
 import { canaryCommands } from './commands/canary.ts';
 import { completionCommand } from './commands/completion.ts';
+import { cronCommands } from './commands/cron.ts';
 import { dbCommands } from './commands/db.ts';
+import { deadLettersCommands } from './commands/dead-letters.ts';
 import { deleteCommand } from './commands/delete.ts';
 import { deployCommand } from './commands/deploy.ts';
 import { devCommand } from './commands/dev.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { executeCommand } from './commands/execute.ts';
+import { executorCommand } from './commands/executor.ts';
 import { infoCommand } from './commands/info.ts';
 import { initCommand } from './commands/init.ts';
 import { invokeCommand } from './commands/invoke.ts';
 import { listCommand } from './commands/list.ts';
 import { logsCommand } from './commands/logs.ts';
 import { promoteCommand } from './commands/promote.ts';
+import { publishCommand } from './commands/publish.ts';
 import { rollbackCommand } from './commands/rollback.ts';
 import { secretsCommands } from './commands/secrets.ts';
 import { serveCommand } from './commands/serve.ts';
@@ -32,6 +36,7 @@ export const COMMANDS: readonly Command[] = [
   initCommand,
   devCommand(async (config) => (await import('../runtime.ts')).startServer(config)),
   serveCommand,
+  executorCommand(() => import('../executor-service/start.ts')),
   deployCommand,
   listCommand,
   infoCommand,
@@ -43,6 +48,9 @@ export const COMMANDS: readonly Command[] = [
   promoteCommand,
   ...aliasCommands,
   ...canaryCommands,
+  publishCommand,
+  ...cronCommands,
+  ...deadLettersCommands,
   ...secretsCommands,
   ...tokensCommands,
   ...tenantsCommands,

@@ -14,7 +14,7 @@ export async function allPages<T>(
   const items: T[] = [];
   for (let after: string | undefined; ;) {
     const page: Readonly<Record<string, unknown>> = await client.api('GET', path, {
-      query: { ...query, after, limit: PAGE_ITEMS },
+      query: { ...query, after, limit: query['limit'] ?? PAGE_ITEMS },
     });
     items.push(...(page[key] as T[]));
     if (typeof page['next'] !== 'string' || page['next'] === after) return items;

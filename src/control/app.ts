@@ -3,12 +3,18 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { ControlEnv } from './access.ts';
 import { addAuditLog } from './audit-log.ts';
+import { addCollections } from './collections.ts';
+import { addCron } from './cron.ts';
+import { addDeadLetters } from './dead-letters.ts';
 import type { ControlDeps } from './deps.ts';
 import { addDescription } from './description.ts';
+import { addEvents } from './events.ts';
 import { addFunctionInvoke } from './function-invoke.ts';
 import { addFunctions } from './functions.ts';
 import { addInvocationResults } from './invocation-results.ts';
+import { addItems } from './items.ts';
 import { addLogs } from './logs.ts';
+import { addMail } from './mail.ts';
 import { addMetrics } from './metrics.ts';
 import { addQuarantine } from './quarantine.ts';
 import { addRollouts } from './rollouts.ts';
@@ -35,6 +41,12 @@ const PARTS: readonly ((app: OpenAPIHono<ControlEnv>, deps: ControlDeps) => void
   addSecrets,
   addServices,
   addScriptInvoke,
+  addEvents,
+  addDeadLetters,
+  addCron,
+  addItems,
+  addCollections,
+  addMail,
   addTokens,
   addTenants,
   addAuditLog,

@@ -18,18 +18,24 @@ import type {
 import { requireName, type Artifact, type FunctionVersion, type HandlerKind } from '../core/function.ts';
 import type { Principal } from '../core/principal.ts';
 import { sourceHash } from '../core/source-hash.ts';
+import type { TierName } from '../core/tier.ts';
 import type { Environments } from '../core/variable.ts';
 import { actorOf } from './access.ts';
 import { DeploymentLog, type Progress } from './deployment-log.ts';
 import type { PublicDomainRules } from './public-domain.ts';
 import { planOf, type ReleasePlan } from './release-plan.ts';
 import { Turns } from './turns.ts';
-import { contentOf, requireSizes, type VersionContent, type VersionRules } from './version-settings.ts';
+import { contentOf, placementOf, requireSizes, type VersionContent, type VersionRules } from './version-settings.ts';
 
 export interface DeployerOptions extends VersionRules, PublicDomainRules {
   /** Each tenant has its own turn. `warnings`: one line each. `fetched`: the modules that imports named, as files to keep. */
   build(
-    source: { readonly files: SourceFiles; readonly entry: string; readonly handler: HandlerKind },
+    source: {
+      readonly files: SourceFiles;
+      readonly entry: string;
+      readonly handler: HandlerKind;
+      readonly tier: TierName;
+    },
     tenant: string,
   ): Promise<Artifact & { readonly warnings?: readonly string[]; readonly fetched?: SourceFiles }>;
   readonly functions: Pick<FunctionStore, 'addVersion' | 'change' | 'count' | 'find' | 'remove'>;
@@ -145,12 +151,14 @@ export class Deployer {
   async #run(job: Job): Promise<Deployed> {
     const { deployment, content, log } = job;
     const { tenant, name, files, entry } = deployment;
+    const { why } = placementOf(deployment, this.#options);
+    if (why !== null) log.at('build', `tier auto: ${content.tier}, because ${why}`);
     log.at('build', `Building ${files.size === 1 ? '1 file' : `${files.size} files`} from ${entry}`);
     const {
       warnings = [],
       fetched,
       ...artifact
-    } = await this.#options.build({ files, entry, handler: content.handler }, tenant);
+    } = await this.#options.build({ files, entry, handler: content.handler, tier: content.tier }, tenant);
     for (const warning of warnings) log.at('build', warning);
     if (fetched !== undefined && fetched.size > 0) log.at('build', `Fetched ${fetched.size} modules`);
     const kept = new Map([...files, ...(fetched ?? [])]);

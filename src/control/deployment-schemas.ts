@@ -4,7 +4,9 @@ import { z } from '@hono/zod-openapi';
 import type { Deployment } from '../core/deployment.ts';
 import type { EgressRule } from '../core/egress.ts';
 import { CAPABILITY_NAMES, DEFAULT_CAPABILITIES } from '../core/grants.ts';
-import { TIER_NAMES } from '../core/tier.ts';
+import type { ChosenLimits } from '../core/limits.ts';
+import { TIER_WORDS } from '../core/tier.ts';
+import { WALL_LEVELS } from '../core/wall-level.ts';
 import type { FunctionUpdate } from './function-changes.ts';
 import { sourceFiles, type SubmittedSource } from './source-files.ts';
 
@@ -13,12 +15,13 @@ type Loose<T> = { readonly [K in keyof T]?: T[K] | undefined };
 /** A {@link Deployment} as it is sent: its files as text, its tenant in the principal's own words. */
 export interface DeploymentBody
   extends
-    Loose<Omit<Deployment, 'id' | 'tenant' | 'name' | 'files' | 'handlerName' | 'egress'>>,
+    Loose<Omit<Deployment, 'id' | 'tenant' | 'name' | 'files' | 'handlerName' | 'egress' | 'limits'>>,
     Loose<Pick<Deployment, 'tenant'>> {
   readonly files?: SubmittedSource['files'];
   readonly code?: string | undefined;
   readonly handler?: string | undefined;
   readonly egress?: Loose<EgressRule> | undefined;
+  readonly limits?: Loose<ChosenLimits> | undefined;
 }
 
 export interface NamedDeploymentBody extends DeploymentBody {
@@ -59,6 +62,17 @@ const egressSchema = z
   })
   .openapi('Egress');
 
+const limitsSchema = z
+  .strictObject({
+    cpuMs: z.number().optional().openapi({ description: 'CPU time of one invocation' }),
+    processMemoryMb: z.number().optional().openapi({ description: 'Memory of its whole executor' }),
+    subrequests: z.number().optional().openapi({ description: 'Calls of fetch and ctx.* in one invocation' }),
+    openStreams: z.number().optional().openapi({ description: 'Of these, open at a time' }),
+    egressBytes: z.number().optional().openapi({ description: 'Bytes sent and received by these' }),
+    pendingTimers: z.number().optional().openapi({ description: 'Timers of one sandbox that may be waiting' }),
+  })
+  .openapi('ChosenLimits');
+
 const fields = {
   files: z
     .record(z.string(), fileSchema)
@@ -75,7 +89,11 @@ const fields = {
   handlerKind: z.enum(['module', 'script']).optional(),
   timeoutMs: z.number().optional(),
   memoryMb: z.number().optional(),
-  tier: z.enum(TIER_NAMES).optional(),
+  limits: limitsSchema.optional().openapi({ description: "Within the operator's bounds" }),
+  tier: z
+    .enum(TIER_WORDS)
+    .optional()
+    .openapi({ description: '`auto`: another host where one is configured, else the best wall that works here' }),
   cordon: z.enum(['function', 'tenant', 'shared']).optional(),
   env: z.record(z.string(), z.string()).optional(),
   grant: z.array(z.string()).nullable().optional(),
@@ -89,6 +107,7 @@ const fields = {
     .optional()
     .openapi({ description: `Host services that it may call by ctx; default ${DEFAULT_CAPABILITIES.join(', ')}` }),
   codeGeneration: z.boolean().optional().openapi({ description: 'Allows eval, Function and WebAssembly of bytes' }),
+  minimumWall: z.enum(WALL_LEVELS).nullable().optional().openapi({ description: 'Not run behind a weaker wall' }),
   active: z.boolean().optional(),
   trigger: triggerSchema.optional(),
   publicDomain: z.string().nullable().optional(),
@@ -114,11 +133,12 @@ export const functionUpdateBody: z.ZodType<FunctionUpdateBody> = z
 
 /** Throws BAD_REQUEST. */
 export function deploymentOf(tenant: string, name: string, body: DeploymentBody): Deployment {
-  const { tenant: _tenant, files, code, entry, handler, egress, ...rest } = body;
+  const { tenant: _tenant, files, code, entry, handler, egress, limits, ...rest } = body;
   return {
     ...withoutUndefined(rest),
     ...(handler === undefined ? {} : { handlerName: handler }),
     ...(egress === undefined ? {} : { egress: withoutUndefined(egress) }),
+    ...(limits === undefined ? {} : { limits: withoutUndefined(limits) }),
     ...sourceFiles({ files, code, entry }),
     tenant,
     name,

@@ -4,6 +4,7 @@ import { z } from '@hono/zod-openapi';
 import type { DeploymentRecord } from '../core/deployment.ts';
 import type { FunctionRecord, VersionRecord } from '../core/function-record.ts';
 import { CAPABILITY_NAMES } from '../core/grants.ts';
+import { WALL_LEVELS } from '../core/wall-level.ts';
 import { TIER_NAMES } from '../core/tier.ts';
 
 /** A version without its code. */
@@ -61,6 +62,12 @@ const versionSchema = z
       responseBytes: z.number(),
       logBytes: z.number(),
       concurrency: z.number(),
+      cpuMs: z.number(),
+      processMemoryMb: z.number(),
+      subrequests: z.number(),
+      openStreams: z.number(),
+      egressBytes: z.number(),
+      pendingTimers: z.number(),
     }),
     env: z.array(z.string()).openapi({ description: 'Names; the values are not shown' }),
     grant: z.array(z.string()).nullable().openapi({ description: "Of the tenant's variables; null: all" }),
@@ -79,6 +86,7 @@ const versionSchema = z
     egress: z.object({ allow: z.array(z.string()).nullable(), refusal: z.enum(['throw', 'response']) }),
     capabilities: z.array(z.enum(CAPABILITY_NAMES)),
     codeGeneration: z.boolean(),
+    minimumWall: z.enum(WALL_LEVELS).nullable(),
     codeBytes: z.number(),
     createdBy: z.string(),
     reviewed: z.boolean().openapi({ description: 'An admin deployed it' }),

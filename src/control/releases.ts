@@ -225,7 +225,7 @@ export class Releases {
 }
 
 function routeOf({ record, versions }: Release): Route {
-  const { tenant, name, active, live, canary, aliases, publicDomain, publicDomainApproved } = record;
+  const { tenant, name, active, live, canary, aliases, publicDomain, publicDomainApproved, trigger } = record;
   const versionOf = (number: number | undefined): FunctionVersion | null =>
     number === undefined ? null : (versions.get(number)?.version ?? null);
   const canaryVersion = versionOf(canary?.number);
@@ -238,6 +238,7 @@ function routeOf({ record, versions }: Release): Route {
     aliases: new Map(aliased.filter((entry): entry is [string, FunctionVersion] => entry[1] !== null)),
     active,
     publicDomain: publicDomainApproved ? publicDomain : null,
+    trigger,
   };
 }
 

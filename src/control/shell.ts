@@ -24,6 +24,8 @@ export type RequestListener = (request: IncomingMessage, response: ServerRespons
 export interface ShellDeps {
   /** Throws (or rejects with) UNAUTHORIZED for a header that it doesn't accept; ANONYMOUS where there is none. */
   authenticate(authorization: string | undefined): Principal | Promise<Principal>;
+  /** The same for `/api/items`, where an application's users come with their JWTs; default: as everywhere. */
+  authenticateUser?(authorization: string | undefined): Principal | Promise<Principal>;
   /** Origins of pages, as a browser writes them, that may call the API from elsewhere; default: none. */
   readonly allowedOrigins?: readonly string[];
   /** Hears of errors that the client is told nothing about. */
@@ -31,6 +33,10 @@ export interface ShellDeps {
 }
 
 const MAX_BODY_BYTES = 16 * MB;
+/** Where nobody has to show a token. */
+const MAX_OPEN_BODY_BYTES = MB;
+
+const ITEMS_PREFIX = '/api/items/';
 
 /** Says nothing of any tenant. */
 const PUBLIC_PATHS: ReadonlySet<string> = new Set(['/openapi.json', '/docs']);
@@ -49,9 +55,7 @@ export function createShell(deps: ShellDeps): OpenAPIHono<ControlEnv> {
   app.use((c, next) => originChecked(c, next, deps.allowedOrigins ?? []));
   app.use(async (c, next) => {
     if (!(isRead(c.req.method) && PUBLIC_PATHS.has(withoutSlash(c.req.path)))) {
-      const principal = await deps.authenticate(c.req.header('authorization'));
-      requireEntry(principal, c.req.method, c.req.path);
-      c.set('principal', principal);
+      c.set('principal', await principalFor(c, deps));
     }
     if (!isRead(c.req.method)) await readBody(c);
     await next();
@@ -73,6 +77,15 @@ export function listenerOf(app: OpenAPIHono<ControlEnv>, deps: Pick<ShellDeps, '
       response.destroy();
     });
   };
+}
+
+/** Throws UNAUTHORIZED or FORBIDDEN. What is open to an application's users decides for itself what each may do. */
+async function principalFor(c: Context, deps: ShellDeps): Promise<Principal> {
+  const authorization = c.req.header('authorization');
+  if (c.req.path.startsWith(ITEMS_PREFIX)) return (deps.authenticateUser ?? deps.authenticate)(authorization);
+  const principal = await deps.authenticate(authorization);
+  requireEntry(principal, c.req.method, c.req.path);
+  return principal;
 }
 
 const isRead = (method: string): boolean => method === 'GET' || method === 'HEAD';
@@ -108,10 +121,15 @@ async function readBody(c: Context): Promise<void> {
   Object.assign(c.req.bodyCache, { text: Promise.resolve(await boundedBody(c)) });
 }
 
+/** CloudEvents come in types of their own, or as any text beside their headers. */
+const EVENTS_PATH = '/api/events';
+const EVENT_TYPES = /^(?:application\/cloudevents(?:-batch)?\+json|text\/[a-z0-9.+-]+) *(?:;|$)/i;
+
 /** Without this check a body of another type would be read as an empty one, and every field be missing. */
 function requireJson(c: Context): void {
   const type = c.req.header('content-type');
   if (type !== undefined && /^application\/json *(;|$)/i.test(type)) return;
+  if (type !== undefined && withoutSlash(c.req.path) === EVENTS_PATH && EVENT_TYPES.test(type)) return;
   throw new Fault(
     'BAD_REQUEST',
     `The content-type must be application/json, but it is ${type === undefined ? 'missing' : JSON.stringify(type.slice(0, 100))}`,
@@ -120,13 +138,14 @@ function requireJson(c: Context): void {
 
 /** The framework's own bound makes a new Request of this one, which needs the globals that are left alone here. */
 async function boundedBody(c: Context): Promise<string> {
-  if (Number(c.req.header('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge();
+  const maxBytes = c.req.path.startsWith(ITEMS_PREFIX) ? MAX_OPEN_BODY_BYTES : MAX_BODY_BYTES;
+  if (Number(c.req.header('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes);
   const chunks: Uint8Array[] = [];
   let length = 0;
   try {
     for await (const chunk of c.req.raw.body ?? []) {
       length += chunk.length;
-      if (length > MAX_BODY_BYTES) throw tooLarge();
+      if (length > maxBytes) throw tooLarge(maxBytes);
       chunks.push(chunk);
     }
   } catch (error) {
@@ -135,8 +154,8 @@ async function boundedBody(c: Context): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-const tooLarge = (): Fault =>
-  new Fault('BODY_TOO_LARGE', `The body of a request to this API may have at most ${MAX_BODY_BYTES / MB} MB`);
+const tooLarge = (maxBytes: number): Fault =>
+  new Fault('BODY_TOO_LARGE', `The body of a request to this API may have at most ${maxBytes / MB} MB`);
 
 async function refuseInvalid(
   result: { target: string } & ({ success: true } | { success: false; error: z.ZodError }),

@@ -9,22 +9,28 @@ import { json, problem, tenantSchema } from './shared.ts';
 export interface UsageDeps {
   readonly usage: {
     readonly startedMs: number;
-    /** Of the tenant's functions, up to now. */
-    read(tenant: string): { readonly total: UsageTotals; readonly functions: readonly FunctionUsage[] };
+    /** Of the tenant's functions, up to now; `sinceMs`: where it reaches back beyond this start. */
+    read(tenant: string): TenantUsage | Promise<TenantUsage>;
   };
 }
 
+interface TenantUsage {
+  readonly sinceMs?: number;
+  readonly total: UsageTotals;
+  readonly functions: readonly FunctionUsage[];
+}
+
 export function addUsage(app: OpenAPIHono<ControlEnv>, { usage }: UsageDeps): void {
-  app.openapi(usageRoute, (c) => {
+  app.openapi(usageRoute, async (c) => {
     const { tenant: named, function: name, after = '', limit } = c.req.valid('query');
     const tenant = tenantFor(principalOf(c), named);
-    const { total, functions } = usage.read(tenant);
+    const { total, functions, sinceMs = usage.startedMs } = await usage.read(tenant);
     const wanted = functions
       .filter((one) => (name === undefined ? one.name > after : one.name === name))
       .sort((a, b) => (a.name < b.name ? -1 : 1));
     const page = wanted.slice(0, limit);
     const next = wanted.length > limit ? (page.at(-1)?.name ?? null) : null;
-    const since = new Date(usage.startedMs).toISOString();
+    const since = new Date(sinceMs).toISOString();
     return c.json({ tenant, since, total: shownTotals(total), functions: page.map(shownUsage), next }, 200);
   });
 }
@@ -73,7 +79,7 @@ const functionSchema = totalsSchema
 const usageRoute = createRoute({
   method: 'get',
   path: '/api/v1/usage',
-  summary: 'What a tenant’s functions took since this server started',
+  summary: 'What a tenant’s functions took',
   request: {
     query: tenantSchema.extend({
       function: z.string().max(63).optional().openapi({ description: 'This function alone' }),

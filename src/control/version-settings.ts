@@ -6,16 +6,39 @@ import { Fault } from '../core/faults.ts';
 import type { NewVersion } from '../core/function-record.ts';
 import type { CordonKind, CorsRule, HandlerKind } from '../core/function.ts';
 import { DEFAULT_CAPABILITIES } from '../core/grants.ts';
-import { DEFAULT_LIMITS, MAX_TIMEOUT_MS, requireWithin, type Limits } from '../core/limits.ts';
-import type { TierName, TierProbe } from '../core/tier.ts';
+import {
+  chooseLimits,
+  DEFAULT_LIMITS,
+  MAX_TIMEOUT_MS,
+  requireWithin,
+  type ChosenLimits,
+  type Limits,
+} from '../core/limits.ts';
+import { tierOf, type TierName, type TierProbe, type TierWord } from '../core/tier.ts';
+import { UNKNOWN_WALL, wallRefusal, type WallLacks, type WallLevel } from '../core/wall-level.ts';
 import { hostPattern } from '../lib/host-names.ts';
 
 export interface VersionRules {
   readonly limits: DeployLimits;
-  readonly defaultTier: TierName;
+  readonly defaultTier: TierWord;
+  /** Resolves `auto`, with the reason. Throws TIER_UNAVAILABLE. */
+  placeAuto?(): Placement;
   readonly defaultCordon: CordonKind;
   /** What works on this machine, and why the rest does not. */
-  readonly tiers: readonly { readonly name: TierName; readonly probe: TierProbe }[];
+  readonly tiers: readonly {
+    readonly name: TierName;
+    readonly probe: TierProbe;
+    /** False: it has walls of its own, elsewhere. */
+    readonly isLocal?: boolean;
+  }[];
+  /** By default a function can ask for no wall in particular. */
+  readonly wallLacks?: WallLacks;
+}
+
+/** Which wall a version gets, and why that one; null where it was named. */
+export interface Placement {
+  readonly tier: TierName;
+  readonly why: string | null;
 }
 
 export interface DeployLimits {
@@ -25,6 +48,8 @@ export interface DeployLimits {
   readonly maxResponseBytes: number;
   readonly functionTimeoutMs: number;
   readonly maxMemoryMb: number;
+  /** The most that a function may choose of each. */
+  readonly largest: ChosenLimits;
 }
 
 export type VersionContent = Omit<
@@ -39,10 +64,21 @@ const MAX_ENV_BYTES = 128 * 1024;
 const MAX_ITEMS = 200;
 const MAX_AGE_SECONDS = 86_400;
 
+/** Throws TIER_UNAVAILABLE. */
+export function placementOf(deployment: Deployment, rules: VersionRules): Placement {
+  const tier = tierOf(deployment.tier ?? rules.defaultTier);
+  if (tier !== 'auto') return { tier, why: null };
+  if (rules.placeAuto === undefined) throw new Fault('TIER_UNAVAILABLE', "tier: auto can't be resolved here");
+  return rules.placeAuto();
+}
+
 /** Throws BAD_REQUEST, TIER_UNAVAILABLE. */
 export function contentOf(deployment: Deployment, rules: VersionRules): VersionContent {
-  const { handlerKind = 'module', tier = rules.defaultTier, env = {}, grant = null, cors = null } = deployment;
+  const { handlerKind = 'module', env = {}, grant = null, cors = null } = deployment;
+  const { minimumWall = null } = deployment;
+  const { tier } = placementOf(deployment, rules);
   requireTier(tier, rules);
+  if (rules.tiers.find(({ name }) => name === tier)?.isLocal !== false) requireWall(minimumWall, rules);
   requireEnvironment(env);
   grant?.forEach((name) => requireVariableName('grant', name));
   return {
@@ -60,15 +96,19 @@ export function contentOf(deployment: Deployment, rules: VersionRules): VersionC
     egress: egressOf(deployment.egress ?? {}),
     capabilities: [...new Set(deployment.capabilities ?? DEFAULT_CAPABILITIES)],
     codeGeneration: deployment.codeGeneration ?? false,
+    minimumWall,
   };
 }
 
-/** The function's own files count as its code; vendored packages count against the size of the result. Throws CODE_TOO_LARGE. */
+/**
+ * The function's own files count as its code; vendored packages and modules that were fetched count against the size of
+ * the result. Throws CODE_TOO_LARGE.
+ */
 export function requireSizes(files: SourceFiles, limits: DeployLimits): void {
   let code = 0;
   let vendored = 0;
   for (const [path, bytes] of files) {
-    if (/(?:^|\/)node_modules\//.test(path)) vendored += bytes.length;
+    if (/(?:^|\/)node_modules\/|^\.cordon\/modules\//.test(path)) vendored += bytes.length;
     else code += bytes.length;
   }
   if (code > limits.maxCodeBytes)
@@ -92,6 +132,7 @@ function limitsOf(deployment: Deployment, kind: HandlerKind, limits: DeployLimit
     responseBytes: limits.maxResponseBytes,
     logBytes: LOG_BYTES,
     concurrency: 1,
+    ...chooseLimits(deployment.limits ?? {}, limits.largest),
   };
 }
 
@@ -105,6 +146,11 @@ function requireTier(tier: TierName, { tiers }: VersionRules): void {
       'TIER_UNAVAILABLE',
       `The tier ${tier} does not work on this machine: ${probe.reason}. ${probe.cure}`,
     );
+}
+
+function requireWall(minimumWall: WallLevel | null, { wallLacks = UNKNOWN_WALL }: VersionRules): void {
+  const refusal = wallRefusal(minimumWall, wallLacks);
+  if (refusal !== null) throw refusal;
 }
 
 function requireEnvironment(env: Readonly<Record<string, string>>): void {

@@ -4,7 +4,9 @@ import type { CordonKind, CorsRule, HandlerKind } from './function.ts';
 import type { EgressRule } from './egress.ts';
 import type { Trigger } from './function-record.ts';
 import type { CapabilityName } from './grants.ts';
-import type { TierName } from './tier.ts';
+import type { ChosenLimits } from './limits.ts';
+import type { TierWord } from './tier.ts';
+import type { WallLevel } from './wall-level.ts';
 
 /** A path relative to the function's own root, with forward slashes, and the file's bytes. */
 export type SourceFiles = ReadonlyMap<string, Uint8Array>;
@@ -23,7 +25,8 @@ export interface Deployment {
   readonly handlerName?: string;
   readonly timeoutMs?: number;
   readonly memoryMb?: number;
-  readonly tier?: TierName;
+  readonly limits?: Partial<ChosenLimits>;
+  readonly tier?: TierWord;
   readonly cordon?: CordonKind;
   readonly env?: Readonly<Record<string, string>>;
   /** Names of the platform's and the tenant's variables that it gets; null: all of them. */
@@ -35,6 +38,7 @@ export interface Deployment {
   readonly egress?: Partial<EgressRule>;
   readonly capabilities?: readonly CapabilityName[];
   readonly codeGeneration?: boolean;
+  readonly minimumWall?: WallLevel | null;
   /** Default where the function is new: true for what an admin makes, false for what anybody else does. */
   readonly active?: boolean;
   readonly trigger?: Trigger;

@@ -6,7 +6,10 @@ export interface NewEvent {
   readonly channel: string;
   /** Any JSON. */
   readonly data: unknown;
-  /** For idempotency: another event of the tenant with this id, within a day, is not published again. Default: a new one. */
+  /**
+   * For idempotency: another event of the tenant with this id and this source, within a day, is not published again.
+   * Default: a new one.
+   */
   readonly id?: string;
   /** Events of one key reach each function one after the other, in the order of their publication. */
   readonly key?: string;
@@ -27,7 +30,7 @@ export interface Published {
 }
 
 export interface Events {
-  /** What resolves is durable. Rejects with BAD_REQUEST, QUOTA_EXCEEDED, THROTTLED. */
+  /** What resolves is durable. Rejects with BAD_REQUEST, QUOTA_EXCEEDED, THROTTLED, TENANT_SUSPENDED. */
   publish(event: NewEvent): Promise<Published>;
 }
 

@@ -92,6 +92,8 @@ export interface FaultDetails {
   readonly issues?: readonly string[];
   /** The limit that was hit, where the fault's code does not say it: `<name>=<value>`, as in `cpu-ms=30000`. */
   readonly limit?: string;
+  /** It is certain that the code saw nothing of the call. */
+  readonly begun?: false;
 }
 
 /** An error that may be shown to whoever caused it: a code of {@link FAULTS} and a sentence. */

@@ -5,6 +5,7 @@ import { Fault } from './faults.ts';
 import type { CapabilityName } from './grants.ts';
 import type { Limits } from './limits.ts';
 import type { TierName } from './tier.ts';
+import type { WallLevel } from './wall-level.ts';
 
 /** The set of functions that may share an executor. */
 export type CordonKind = 'function' | 'tenant' | 'shared';
@@ -58,6 +59,8 @@ export interface VersionSettings {
   readonly capabilities: readonly CapabilityName[];
   /** Whether strings and bytes may become code: `eval`, `Function`, `WebAssembly` of bytes. Default false. */
   readonly codeGeneration: boolean;
+  /** Behind a weaker wall it is not run. Null: what is enough for the operator is enough. */
+  readonly minimumWall: WallLevel | null;
 }
 
 /** A version that can run: its content, and the environment that it was granted. */

@@ -9,6 +9,7 @@
 import type { Fault } from './faults.ts';
 import type { FunctionVersion } from './function.ts';
 import type { Principal } from './principal.ts';
+import type { Place } from './tier.ts';
 
 export type Cause = 'http' | 'execute' | 'invoke' | 'event' | 'cron' | 'health-check';
 
@@ -31,8 +32,16 @@ export interface Call {
   readonly reply: 'http' | 'value' | 'load';
   /** The query as the caller gave it, where it is not the one in `url` (`POST /execute`). */
   readonly query?: unknown;
+  /** Its sink can take a head with the status 101, after which either side sends what it likes. */
+  readonly upgrades?: boolean;
   /** How often it was handed to a sandbox; the invoker counts, to retry only so often. */
   attempts: number;
+  /** The sandbox was started for it; set by the invoker. */
+  coldStart?: boolean;
+  /** Where it runs, once it was handed to a sandbox; set by the invoker. */
+  place?: Place;
+  /** Told when nothing of it is left running; not where it never began. */
+  settled?(): void;
 }
 
 /** Receives the outcome: `complete`, or `head` then `data`… then `end`; `fail` may take the place of any. */

@@ -13,12 +13,15 @@ export interface NewJob {
   readonly kind: 'event' | 'cron';
   /** The function that it is for. */
   readonly functionName: string;
-  /** JSON. */
+  /** JSON, at most 4 MB. */
   readonly payload: string;
-  /** Jobs of one tenant, function and key are leased one at a time, in the order in which they were added; null: no order. */
+  /**
+   * Jobs of one tenant, function and key are leased one at a time, in the order in which they were added: one that waits
+   * for its time, or for another try, holds back those behind it. At most 256 characters; null: no order.
+   */
   readonly key: string | null;
   readonly runAtMs: number;
-  /** How often it may be tried before it is a dead letter. */
+  /** How often it may be tried before it is a dead letter. A job whose last lease ends unused becomes one by itself. */
   readonly maxAttempts: number;
 }
 
@@ -48,6 +51,8 @@ export interface DeadJob extends QueuedJob {
 export interface DeadQuery {
   readonly tenant: string;
   readonly functionName?: string;
+  /** This one alone. */
+  readonly id?: string;
   /** The id after which the page begins, newest first; null: the newest. */
   readonly before: string | null;
   readonly limit: number;
@@ -60,9 +65,12 @@ export interface QueueCounts {
 }
 
 export interface Queue {
-  /** All of them or none, durable when it resolves. Returns how many were new. */
+  /**
+   * All of them or none, durable when it resolves; at most 1,000. Returns how many were new. Rejects with a RangeError for
+   * a job that can't be kept, NOT_FOUND for a tenant that was erased, OVERLOADED where too much waits to be written.
+   */
   add(jobs: readonly NewJob[]): Promise<number>;
-  /** Those that are due, oldest first; among them those whose lease has ended. */
+  /** Those that are due, tenants and functions in turns, oldest first; among them those whose lease has ended. */
   lease(request: LeaseRequest): Promise<LeasedJob[]>;
   /** False: the lease had ended. */
   extend(job: LeasedJob, leaseMs: number): Promise<boolean>;
@@ -70,8 +78,8 @@ export interface Queue {
   complete(job: LeasedJob): Promise<boolean>;
   /** Again at `retryAtMs`, or, where that is null, a dead letter. False: the lease had ended. */
   fail(job: LeasedJob, error: string, retryAtMs: number | null): Promise<boolean>;
-  /** The earliest time at which something will be due; null: nothing waits. */
-  nextDueMs(): Promise<number | null>;
+  /** The earliest time at which something will be due, but for these functions (`tenant/name`); null: nothing waits. */
+  nextDueMs(except?: ReadonlySet<string>): Promise<number | null>;
   counts(tenant: string | null): Promise<QueueCounts>;
   dead(query: DeadQuery): Promise<readonly DeadJob[]>;
   /** Puts dead letters back, with no attempts counted. Returns how many. */
@@ -81,6 +89,6 @@ export interface Queue {
   removeFunction(tenant: string, functionName: string): Promise<void>;
   /** Told when something may have become due: added here, or on another node. The listener must not throw. */
   onWork(listener: () => void): void;
-  /** Forgets ids and dead letters that are older. */
+  /** Forgets ids of jobs that were done before then, and dead letters that died before then: Unix ms. */
   prune(olderThanMs: { readonly ids: number; readonly dead: number }): Promise<void>;
 }

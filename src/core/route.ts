@@ -1,5 +1,6 @@
 /** Route: one function as requests find it, in memory: which versions may answer, and with which weights. */
 
+import type { Trigger } from './function-record.ts';
 import type { FunctionVersion } from './function.ts';
 
 export interface Route {
@@ -15,4 +16,6 @@ export interface Route {
   readonly active: boolean;
   /** Reaches this function and no other; null: none, or not approved. */
   readonly publicDomain: string | null;
+  /** What runs it besides requests; absent: nothing. */
+  readonly trigger?: Trigger;
 }

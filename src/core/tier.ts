@@ -12,7 +12,31 @@ import type { Call, LogEntry, ResponseSink } from './invocation.ts';
 export const TIER_NAMES = ['wasm', 'isolate', 'worker', 'container', 'microvm', 'remote'] as const;
 export type TierName = (typeof TIER_NAMES)[number];
 
+/** Other names of tiers (seed 002). */
+const TIER_ALIASES = { 'remote-http': 'remote', 'bun-worker': 'worker', quickjs: 'wasm' } as const;
+
+/** What whoever deploys may say: a tier, another name of one, or `auto`, which the selector resolves. */
+export const TIER_WORDS = [
+  'auto',
+  'wasm',
+  'isolate',
+  'worker',
+  'container',
+  'microvm',
+  'remote',
+  'remote-http',
+  'bun-worker',
+  'quickjs',
+] as const;
+export type TierWord = (typeof TIER_WORDS)[number];
+
+export function tierOf(word: TierWord): TierName | 'auto' {
+  return word in TIER_ALIASES ? TIER_ALIASES[word as keyof typeof TIER_ALIASES] : (word as TierName | 'auto');
+}
+
 export interface TierTraits {
+  /** Its executors use this host's memory and CPU, and what they use can be read here. */
+  readonly isLocal: boolean;
   /** What stands between the code and its executor. */
   readonly languageWall: 'isolate' | 'wasm' | 'none';
   /** Sandboxes of one cordon live together in one executor. */
@@ -21,6 +45,16 @@ export interface TierTraits {
   readonly pooled: boolean;
   /** The memory limit is exact for each sandbox; otherwise for each executor only. */
   readonly sandboxMemory: 'heap' | 'process';
+  /** False where every invocation has an instance of its own: nothing that code keeps in memory lives on to the next. */
+  readonly keepsState?: false;
+  /** Where functions have a whole Node: they are built for it, and nothing of it is made for them. */
+  readonly engine?: 'node';
+}
+
+/** Where a call runs, for whoever asks: the wall that it is behind, and on which host. */
+export interface Place {
+  readonly tier: TierName;
+  readonly placement: 'local' | 'remote';
 }
 
 export type TierProbe =
@@ -51,19 +85,24 @@ export interface ExecutorEvents {
   /** An exchange is past its deadline and the executor has not ended it. */
   onOverrun(version: FunctionVersion): void;
   onLog(version: FunctionVersion, invocation: string | null, entry: LogEntry): void;
+  /** It takes no more calls, and finishes those it has. */
+  onDraining?(): void;
 }
 
 export interface Executor {
   /** Short and unique within this host. */
   readonly id: string;
-  readonly pid: number;
+  /** Null: it is no process of this host. */
+  readonly pid: number | null;
+  /** Where its sandboxes run, if that is not this host, behind the tier's own wall. */
+  readonly place?: Place;
   /** Loads a version. Frames are pipelined: the sandbox may be called at once. */
   open(version: FunctionVersion, events: SandboxEvents): Sandbox;
   /** Who hears about this executor; set once, when it is bound. */
   listen(events: ExecutorEvents): void;
-  /** The host's own reading; null when the process is gone. */
+  /** What it uses of this host, by the host's own reading; null when it is gone. */
   usage(): ExecutorUsage | null;
-  /** CPU time since it started, the host's own reading; null when the process is gone. */
+  /** CPU time of this host since it started, the host's own reading; null when it is gone. */
   cpuMs(): number | null;
   /**
    * Has the kernel end it at so many bytes, whole process, from now on. False where the kernel can't be asked to, and only

@@ -39,6 +39,32 @@ export interface HourUsage extends UsageTotals {
   readonly timeMs: number;
 }
 
+/** What one function took in one hour. */
+export interface UsageHour {
+  readonly tenant: string;
+  readonly name: string;
+  /** The hour's beginning. */
+  readonly hourMs: number;
+  readonly totals: UsageTotals;
+  readonly faultsByCode: Readonly<Partial<Record<FaultCode, number>>>;
+}
+
+export interface KeptUsage {
+  /** The first hour that anything is kept of; null: there is nothing. */
+  readonly sinceMs: number | null;
+  /** In the order of their names. */
+  readonly functions: readonly FunctionUsage[];
+}
+
+export interface UsageStore {
+  /** Adds to what is kept of these hours; what belongs to a tenant that was erased is dropped. */
+  add(hours: readonly UsageHour[]): Promise<void>;
+  /** All of one tenant, and its hours from `hoursSinceMs` on. */
+  read(tenant: string, hoursSinceMs: number): Promise<KeptUsage>;
+  /** How many hours of functions went. */
+  prune(beforeMs: number): Promise<number>;
+}
+
 export interface FunctionUsage extends UsageTotals {
   readonly tenant: string;
   readonly name: string;

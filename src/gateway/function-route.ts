@@ -22,6 +22,7 @@ import { bodyTooLarge, HttpCall, type HttpCallOwner } from './http-call.ts';
 import type { Origins, Site } from './origin.ts';
 import { sendFault } from './reply.ts';
 import { versionFor, type Routing } from './routing.ts';
+import type { Tunnel } from './tunnel.ts';
 
 export interface FunctionRouteOptions extends Routing {
   readonly origins: Origins;
@@ -49,6 +50,7 @@ interface Visit {
   readonly target: Target;
   readonly site: Site;
   readonly trusted: boolean;
+  readonly tunnel: Tunnel | null;
   /** What the answer carries whoever gives it: name, value, name, value … */
   added: readonly string[];
 }
@@ -63,8 +65,14 @@ export class FunctionRoute implements HttpCallOwner {
     this.#options = options;
   }
 
-  /** `url` begins with the entry's prefix. */
-  handle(request: IncomingMessage, response: ServerResponse, url: string, entry: Entry): void {
+  /** `url` begins with the entry's prefix. `tunnel`: of a client that asks for a WebSocket. */
+  handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    url: string,
+    entry: Entry,
+    tunnel: Tunnel | null = null,
+  ): void {
     const { origins, rates } = this.#options;
     const site = origins.siteOf(request);
     if (site === null) {
@@ -73,7 +81,7 @@ export class FunctionRoute implements HttpCallOwner {
     }
     const target = targetOf(url, entry);
     const trusted = origins.trusts(request);
-    const visit: Visit = { request, response, entry, target, site, trusted, added: NOTHING };
+    const visit: Visit = { request, response, entry, target, site, trusted, tunnel, added: NOTHING };
     if (rates !== null) return void this.#letInSlowly(visit, null, null);
     try {
       const version = this.#versionOf(visit);
@@ -140,7 +148,7 @@ export class FunctionRoute implements HttpCallOwner {
   }
 
   #start(visit: Visit, version: FunctionVersion, principal: Principal): void {
-    const { request, response, site, target, trusted } = visit;
+    const { request, response, site, target, trusted, tunnel } = visit;
     const { origins, invoker } = this.#options;
     // Who left while something was waited for is not told of again.
     if (response.destroyed) return this.#note(request, 499, 'CANCELLED');
@@ -158,7 +166,12 @@ export class FunctionRoute implements HttpCallOwner {
       sandboxed: site.isOperator,
       added: visit.added,
       responsePolicy: this.#responsePolicy(site, version),
+      tunnel,
     });
+    if (tunnel !== null) {
+      call.body = 'stream';
+      return invoker.invoke(version, call, call);
+    }
     const limit = version.limits.requestBytes;
     if (!hasBody(request)) return invoker.invoke(version, call, call);
     if (announcesTooMuch(request, limit)) return call.fail(bodyTooLarge(limit));
@@ -208,7 +221,13 @@ export class FunctionRoute implements HttpCallOwner {
 const PLAIN: ResponsePolicy = Object.freeze({ dropCookies: false, dropCors: false, redact: null });
 const PLAIN_SANDBOXED: ResponsePolicy = Object.freeze({ dropCookies: true, dropCors: false, redact: null });
 
-function headersFor(
+function headersFor(visit: Visit, version: FunctionVersion, principal: Principal): readonly string[] {
+  const headers = passedHeaders(visit, version, principal);
+  // No client's own `upgrade` gets so far, so that it is the host's word.
+  return visit.tunnel === null ? headers : [...headers, 'upgrade', 'websocket', 'connection', 'Upgrade'];
+}
+
+function passedHeaders(
   { request, entry, trusted }: Visit,
   version: FunctionVersion,
   principal: Principal,

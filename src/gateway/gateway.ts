@@ -3,14 +3,19 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer, type Server as SecureHttpServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { Fault } from '../core/faults.ts';
+import { SANDBOX_RPC_PATH } from '../core/sandbox-rpc.ts';
 import { ExecuteRoute, type ExecuteRouteOptions } from './execute-route.ts';
 import { FN, FUNCTIONS_V1 } from './entry.ts';
 import { FunctionRoute, type FunctionRouteOptions } from './function-route.ts';
+import { HOOKS_PREFIX, handleHook, type HookRouteOptions } from './hook-route.ts';
 import type { Origins } from './origin.ts';
 import { sendFault, sendJson } from './reply.ts';
 import { ownRoute } from './routing.ts';
+import { handleSandboxRpc, type CallbackFinder } from './sandbox-rpc-route.ts';
 import type { TlsMaterial } from './tls.ts';
+import { asksForWebSocket, Tunnel } from './tunnel.ts';
 
 /** Told of every request that was answered, for the log. `note` is what went wrong. */
 export type OnRequest = (
@@ -28,6 +33,10 @@ export interface GatewayOptions {
   readonly origins: Origins;
   /** The operator API, where it has no listener of its own; answered on the operator host names only. */
   readonly control: RequestHandler | null;
+  /** Who may call back for what runs on another host; absent where nothing does. */
+  readonly callbacks?: CallbackFinder;
+  /** Absent: no webhook is taken. */
+  readonly hooks?: HookRouteOptions;
   /** The longest that an invocation may take; the connections' own time-outs lie above it. */
   readonly maxTimeoutMs: number;
   /** Null: plain HTTP. */
@@ -46,7 +55,7 @@ const IDLE_MARGIN_MS = 30_000;
 export function createGateway(options: GatewayOptions): Server | SecureHttpServer {
   const functions = new FunctionRoute(options.functions);
   const execute = new ExecuteRoute(options.execute);
-  const { origins, control } = options;
+  const { origins, control, callbacks, hooks } = options;
 
   function handle(request: IncomingMessage, response: ServerResponse): void {
     const url = request.url as string;
@@ -57,17 +66,34 @@ export function createGateway(options: GatewayOptions): Server | SecureHttpServe
     // A function's own domain has nothing but that function.
     const isOwnDomain = site !== null && ownRoute(site, options.functions.routes) !== undefined;
     if (path === '/execute' && !isOwnDomain) return execute.handle(request, response);
+    // Executors ask here many times for one request of a client, so that no line of the log is written for it.
+    if (path === SANDBOX_RPC_PATH && callbacks !== undefined && !isOwnDomain)
+      return handleSandboxRpc(request, response, callbacks);
     const startedMs = performance.now();
     response.on('finish', () =>
       options.functions.onRequest({ method: request.method ?? '', url }, response.statusCode, startedMs, null),
     );
     if (path === '/health') return health(request, response);
     if (path === '/ready') return ready(request, response, options.isReady());
+    if (hooks !== undefined && path.startsWith(HOOKS_PREFIX) && !isOwnDomain)
+      return handleHook(hooks, request, response, path);
     if (control !== null && site?.isOperator === true) return control(request, response);
     sendFault(request, response, new Fault('NOT_FOUND', 'There is nothing here; functions answer at /fn/<name>'));
   }
 
-  return createHttpServer(handle, options.maxTimeoutMs, options.tls);
+  const server = createHttpServer(handle, options.maxTimeoutMs, options.tls);
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, first: Buffer) => {
+    const url = request.url as string;
+    const tunnel = new Tunnel(request, socket, first);
+    functions.handle(request, tunnel.response, url, url.startsWith(FN.prefix) ? FN : FUNCTIONS_V1, tunnel);
+  });
+  return server;
+}
+
+/** Only functions serve WebSockets; whatever else asks for one is answered as if it had not. */
+function mayUpgrade(request: IncomingMessage): boolean {
+  const { url = '' } = request;
+  return (url.startsWith(FN.prefix) || url.startsWith(FUNCTIONS_V1.prefix)) && asksForWebSocket(request);
 }
 
 /** A server that slow clients can't wear out: every stage of a connection has a time limit, and there is a last one. */
@@ -75,6 +101,7 @@ export function createHttpServer(
   handle: RequestHandler,
   maxTimeoutMs: number,
   tls: TlsMaterial | null = null,
+  shouldUpgradeCallback: (request: IncomingMessage) => boolean = mayUpgrade,
 ): Server | SecureHttpServer {
   const limits = {
     maxHeaderSize: MAX_HEADER_BYTES,
@@ -82,6 +109,7 @@ export function createHttpServer(
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     connectionsCheckingInterval: 1_000,
+    shouldUpgradeCallback,
   };
   const server =
     tls === null

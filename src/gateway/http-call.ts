@@ -10,8 +10,12 @@ import type { Call, Cause, Exchange, ResponseSink } from '../core/invocation.ts'
 import { limitHit } from '../core/limits.ts';
 import type { Principal } from '../core/principal.ts';
 import { problemOf } from '../core/problem.ts';
+import type { Place } from '../core/tier.ts';
 import { addResponseHeaders, statedLength, type ResponsePolicy } from './headers.ts';
+import type { Tunnel } from './tunnel.ts';
 
+/** No sandbox has had it yet. */
+const NOWHERE: Place = { tier: 'isolate', placement: 'local' };
 /** Above this, copying a body costs more than a second write. */
 const SMALL_BODY_BYTES = 16 * 1024;
 
@@ -36,6 +40,8 @@ export interface Admitted {
   readonly added: readonly string[];
   /** Which of the function's own response headers pass. */
   readonly responsePolicy: ResponsePolicy;
+  /** Of a client that asks for a WebSocket; null for all others. */
+  readonly tunnel: Tunnel | null;
 }
 
 export class HttpCall implements Call, ResponseSink {
@@ -49,12 +55,17 @@ export class HttpCall implements Call, ResponseSink {
   readonly reply = 'http' as const;
   body: Uint8Array | 'stream' | null = null;
   attempts = 0;
+  coldStart = false;
+  place: Place;
   readonly version: FunctionVersion;
   readonly startedMs: number = performance.now();
   readonly #owner: HttpCallOwner;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #admitted: Admitted;
+  readonly upgrades: boolean;
+  /** The function has agreed to a WebSocket. */
+  #isTunnelled = false;
   #exchange: Exchange | null = null;
   #streaming = false;
   /** Bytes that a streamed response still has to bring; null where it did not say. */
@@ -65,6 +76,7 @@ export class HttpCall implements Call, ResponseSink {
     this.#owner = owner;
     this.id = admitted.id;
     this.version = admitted.version;
+    this.place = NOWHERE;
     this.principal = admitted.principal;
     this.method = request.method as string;
     this.url = admitted.url;
@@ -73,13 +85,15 @@ export class HttpCall implements Call, ResponseSink {
     this.#request = request;
     this.#response = response;
     this.#admitted = admitted;
-    response.on('close', () => this.#clientClosed());
+    this.upgrades = admitted.tunnel !== null;
+    if (admitted.tunnel === null) response.on('close', () => this.#clientClosed());
+    else admitted.tunnel.onClose(() => this.#clientClosed());
   }
 
   attach(exchange: Exchange): void {
     this.#exchange = exchange;
     if (this.#over) return exchange.cancel();
-    if (exchange.running && this.body === 'stream' && !this.#streaming) this.#streamBody();
+    if (exchange.running && this.body === 'stream' && !this.#streaming && !this.upgrades) this.#streamBody();
   }
 
   complete(status: number, headers: readonly string[], body: Uint8Array): void {
@@ -95,6 +109,7 @@ export class HttpCall implements Call, ResponseSink {
 
   head(status: number, headers: readonly string[]): void {
     const list = this.#headersFor(headers);
+    if (status === 101) return this.#open(list);
     this.#owed = this.method === 'HEAD' ? null : statedLength(headers);
     if (this.#owed !== null) list.push('content-length', String(this.#owed));
     // Sent at once: the first event of a stream may be long in coming.
@@ -107,6 +122,7 @@ export class HttpCall implements Call, ResponseSink {
       this.#abandon(new Fault('BAD_RESPONSE', 'The response body is longer than its content-length'));
       return true;
     }
+    if (this.#isTunnelled) return this.#admitted.tunnel?.write(chunk) ?? true;
     if (this.#response.write(chunk)) return true;
     this.#response.once('drain', () => this.#exchange?.resume());
     return false;
@@ -114,6 +130,10 @@ export class HttpCall implements Call, ResponseSink {
 
   end(): void {
     if (this.#over) return;
+    if (this.#isTunnelled) {
+      this.#done(101, null);
+      return this.#admitted.tunnel?.end();
+    }
     if (this.#owed !== null && this.#owed > 0)
       return this.#abandon(new Fault('BAD_RESPONSE', 'The response body is shorter than its content-length'));
     this.#response.end();
@@ -123,7 +143,7 @@ export class HttpCall implements Call, ResponseSink {
   fail(fault: Fault): void {
     if (this.#over) return;
     // What is on its way can't be taken back; a connection that breaks is the only honest end.
-    if (this.#response.headersSent) return this.#abandon(fault);
+    if (this.#response.headersSent || this.#isTunnelled) return this.#abandon(fault);
     const { status, headers, body } = problemOf(fault);
     const list = this.#ownHeaders();
     const limit = limitHit(fault, this.version.limits);
@@ -146,6 +166,16 @@ export class HttpCall implements Call, ResponseSink {
   #ownHeaders(): string[] {
     const { sandboxed, added } = this.#admitted;
     const list = ['cordon-invocation', this.id, 'cordon-version', String(this.version.number)];
+    // Of what reached a sandbox; before that, there is nothing to say.
+    if (this.place !== NOWHERE)
+      list.push(
+        'cordon-tier',
+        this.place.tier,
+        'cordon-placement',
+        this.place.placement,
+        'cordon-cold-start',
+        this.coldStart ? 'true' : 'false',
+      );
     if (sandboxed) list.push('content-security-policy', 'sandbox');
     if (added.length > 0) list.push(...added);
     return list;
@@ -160,6 +190,18 @@ export class HttpCall implements Call, ResponseSink {
       this.#exchange?.cancel();
       this.fail(new Fault('BAD_RESPONSE', 'The response has a header whose name or value HTTP does not allow'));
       return false;
+    }
+  }
+
+  /** Whoever can't be tunnelled has not said that it can; see {@link Call.upgrades}. */
+  #open(headers: readonly string[]): void {
+    if (this.#over) return;
+    try {
+      this.#admitted.tunnel?.open(headers, this.#exchange);
+      this.#isTunnelled = true;
+    } catch {
+      this.#exchange?.cancel();
+      this.fail(new Fault('BAD_RESPONSE', 'The response has a header whose name or value HTTP does not allow'));
     }
   }
 
@@ -182,8 +224,9 @@ export class HttpCall implements Call, ResponseSink {
 
   #abandon(fault: Fault): void {
     this.#exchange?.cancel();
-    this.#done(this.#response.statusCode, fault);
+    this.#done(this.#isTunnelled ? 101 : this.#response.statusCode, fault);
     this.#response.destroy();
+    this.#admitted.tunnel?.destroy();
   }
 
   #clientClosed(): void {

@@ -22,6 +22,8 @@ export interface BundleOptions {
   readonly external?: readonly string[];
   /** Module name → absolute path of what takes its place. */
   readonly alias?: Readonly<Record<string, string>>;
+  /** Absolute path of a module of ours → absolute path of what takes its place. */
+  readonly replace?: Readonly<Record<string, string>>;
   /** Whether `await` becomes a generator over Promise.prototype.then; by default on `bare`. */
   readonly lower?: boolean;
   /** By default on `bare`. */
@@ -129,11 +131,26 @@ async function bundle(esbuild: typeof Esbuild, entry: URL | string, options: Bun
     target: isBare ? 'esnext' : 'node26',
     external: [...(options.external ?? [])],
     alias: { ...options.alias },
+    plugins: options.replace === undefined ? [] : [replacing(options.replace)],
+    // A stand-in of a module that lacks what others ask of it.
+    logOverride: { 'import-is-undefined': 'error' },
     minify: options.minify ?? isBare,
     supported: (options.lower ?? isBare) ? { ...LOWERED_AWAIT } : {},
     ...(isBare ? BARE : { platform: 'node', format: 'esm' }),
   });
   return result.outputFiles![0]!.contents;
+}
+
+function replacing(replace: Readonly<Record<string, string>>): Esbuild.Plugin {
+  return {
+    name: 'replacing',
+    setup(build) {
+      build.onResolve({ filter: /^\./ }, ({ path, resolveDir }) => {
+        const replacement = replace[join(resolveDir, path)];
+        return replacement === undefined ? undefined : { path: replacement };
+      });
+    },
+  };
 }
 
 /** The outer function keeps esbuild's variable off the global object. */

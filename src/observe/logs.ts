@@ -28,6 +28,8 @@ export interface LogsOptions {
   readonly store: LogStore;
   readonly stdout: Output;
   readonly retentionDays: number;
+  /** A stack in the lines of the version's author; default: as it is. */
+  readStack?(version: FunctionVersion, text: string): string;
   /** Lines kept in memory for one function. */
   readonly ringSize?: number;
   /** What one function may write: a line costs 1, and 1 more for each KB of it. */
@@ -77,6 +79,7 @@ class FunctionLogs implements Logs {
   readonly #store: LogStore;
   readonly #stdout: Output;
   readonly #options: LogsOptions;
+  readonly #read: (version: FunctionVersion, text: string) => string;
   /** In the order of their last line, so that the quietest goes first. */
   readonly #streams = new Map<string, Stream>();
   readonly #wakers = new Map<string, Set<() => void>>();
@@ -91,6 +94,7 @@ class FunctionLogs implements Logs {
     this.#store = options.store;
     this.#stdout = options.stdout;
     this.#options = options;
+    this.#read = options.readStack ?? ((_, text) => text);
     this.#ids = new LogIds(lastId);
     this.#pruning = setInterval(() => void this.prune(), PRUNE_MS).unref();
   }
@@ -103,7 +107,7 @@ class FunctionLogs implements Logs {
       stream.notice ??= setTimeout(() => this.#tellRefused(version, stream), NOTICE_MS).unref();
       return;
     }
-    this.#keep(version, stream, invocation, { ...entry, message: shown(version, entry.message) });
+    this.#keep(version, stream, invocation, { ...entry, message: shown(version, this.#read(version, entry.message)) });
   }
 
   async read(query: LogQuery): Promise<LogLine[]> {

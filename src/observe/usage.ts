@@ -1,15 +1,26 @@
 /**
  * Usage: what each function's runs took since this process started, and in each of the last 24 hours.
  *
- * It is kept in memory alone: whoever bills by it reads it from time to time, by the API or into Prometheus. However many
- * functions there are, no more than a bound are told apart; what others take is counted for their tenant as one.
+ * This is in memory alone, for Prometheus; what survives a restart is the ledger's. However many functions there are, no
+ * more than a bound are told apart; what others take is counted for their tenant as one.
  */
 
 import type { FaultCode } from '../core/faults.ts';
 import type { FunctionVersion } from '../core/function.ts';
 import type { FunctionUsage, HourUsage, Meter, RunCounts, UsageTotals } from '../core/usage.ts';
+import { addTo, firstHourMs, hourOf, NOTHING, type Counts } from './usage-totals.ts';
+
+export { sumOf } from './usage-totals.ts';
+
+/** Hears of everything that is counted, under the name that it is counted under. */
+export interface UsageListener {
+  count(tenant: string, name: string, added: UsageTotals): void;
+  countFaults(tenant: string, name: string, code: FaultCode, times: number): void;
+}
 
 export interface UsageOptions {
+  /** Keeps it beyond the end of this process. */
+  readonly ledger?: UsageListener;
   /** Functions that are told apart. */
   readonly maxFunctions?: number;
 }
@@ -29,12 +40,9 @@ export interface Usage extends Meter {
 /** Functions beyond the bound, as one; no function can have this name. */
 export const OTHERS = '(others)';
 const MAX_FUNCTIONS = 10_000;
-const HOUR_MS = 3_600_000;
 const HOURS = 24;
 
-type Counts = { -readonly [Field in keyof UsageTotals]: number };
-
-export function createUsage({ maxFunctions = MAX_FUNCTIONS }: UsageOptions = {}): Usage {
+export function createUsage({ maxFunctions = MAX_FUNCTIONS, ledger }: UsageOptions = {}): Usage {
   const tenants = new Map<string, Map<string, Account>>();
   let count = 0;
 
@@ -44,7 +52,7 @@ export function createUsage({ maxFunctions = MAX_FUNCTIONS }: UsageOptions = {})
     const found = functions.get(name);
     if (found !== undefined) return found;
     const kept = count < maxFunctions ? name : OTHERS;
-    const account = functions.get(kept) ?? new Account(tenant, kept);
+    const account = functions.get(kept) ?? new Account(tenant, kept, ledger ?? null);
     if (!functions.has(kept)) count++;
     tenants.set(tenant, functions.set(kept, account));
     return account;
@@ -68,14 +76,16 @@ export function createUsage({ maxFunctions = MAX_FUNCTIONS }: UsageOptions = {})
 class Account {
   readonly #tenant: string;
   readonly #name: string;
+  readonly #ledger: UsageListener | null;
   readonly #totals: Counts = { ...NOTHING };
   readonly #faults = new Map<FaultCode, number>();
   /** Oldest first. */
   #hours: (Counts & { readonly timeMs: number })[] = [];
 
-  constructor(tenant: string, name: string) {
+  constructor(tenant: string, name: string, ledger: UsageListener | null) {
     this.#tenant = tenant;
     this.#name = name;
+    this.#ledger = ledger;
   }
 
   add({ limits }: FunctionVersion, { invocations, coldStarts, wallMs, cpuMs, faults }: RunCounts): void {
@@ -86,16 +96,18 @@ class Account {
 
   countFaults(code: FaultCode, times: number): void {
     this.#faults.set(code, (this.#faults.get(code) ?? 0) + times);
+    this.#ledger?.countFaults(this.#tenant, this.#name, code, times);
     this.count({ ...NOTHING, faults: times });
   }
 
   count(added: UsageTotals): void {
     addTo(this.#totals, added);
     addTo(this.#hour(), added);
+    this.#ledger?.count(this.#tenant, this.#name, added);
   }
 
   shown(): FunctionUsage {
-    const sinceMs = hourOf(Date.now()) - (HOURS - 1) * HOUR_MS;
+    const sinceMs = firstHourMs();
     const hours: HourUsage[] = this.#hours.filter(({ timeMs }) => timeMs >= sinceMs).map((hour) => ({ ...hour }));
     const faultsByCode = Object.fromEntries(this.#faults);
     return { tenant: this.#tenant, name: this.#name, ...this.#totals, faultsByCode, hours };
@@ -111,29 +123,3 @@ class Account {
     return hour;
   }
 }
-
-const NOTHING: UsageTotals = Object.freeze({
-  invocations: 0,
-  coldStarts: 0,
-  wallMs: 0,
-  cpuMs: 0,
-  mbSeconds: 0,
-  sentBytes: 0,
-  receivedBytes: 0,
-  faults: 0,
-});
-
-const FIELDS = Object.keys(NOTHING) as (keyof UsageTotals)[];
-
-function addTo(counts: Counts, added: UsageTotals): void {
-  for (const field of FIELDS) counts[field] += added[field];
-}
-
-/** The sum of several, for a tenant or a host. */
-export function sumOf(all: readonly UsageTotals[]): UsageTotals {
-  const sum: Counts = { ...NOTHING };
-  for (const one of all) addTo(sum, one);
-  return sum;
-}
-
-const hourOf = (timeMs: number): number => timeMs - (timeMs % HOUR_MS);

@@ -7,14 +7,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
-import { createIsolateTier } from '../tiers/isolate/isolate-tier.ts';
+import { createCapabilities } from '../capabilities/registry.ts';
 import { selectWall, type WallSelection } from '../walls/select.ts';
 import { WALL_NAMES, type WallProbe } from '../walls/wall.ts';
 import type { Finding } from './doctor/finding.ts';
 import { examineMachine } from './doctor/machine.ts';
+import { placementFindings } from './doctor/placement.ts';
 import { examineSettings } from './doctor/settings.ts';
 import { examineStorage } from './doctor/storage.ts';
-import { DEFAULT_TIER, probeTiers, wholeLadder, type TierStatus } from './tiers.ts';
+import { createTiers } from './tier-set.ts';
+import { EXECUTION_TIER, probeTiers, wholeLadder, type TierStatus } from './tiers.ts';
 
 export type { Finding, Health } from './doctor/finding.ts';
 
@@ -27,9 +29,9 @@ export interface Examination {
 /** Starts walled processes and one function, and opens the database; leaves nothing behind. */
 export async function examine(config: Config): Promise<Examination> {
   const walls = await tryWalls(config);
-  const tiers = await tryTiers(walls.chosen);
+  const { tiers, unreachable } = await tryTiers(config, walls.chosen);
   const storage = await examineStorage(config);
-  const works = tiers.some(({ name, probe }) => name === DEFAULT_TIER && probe.works);
+  const works = tiers.some(({ name, probe }) => name === EXECUTION_TIER && probe.works);
   const isStorageFit = storage.every(({ health }) => health !== 'fatal');
   const canRun = works && isStorageFit;
   return {
@@ -43,6 +45,7 @@ export async function examine(config: Config): Promise<Examination> {
       },
       ...wallFindings(config, walls),
       ...tierFindings(tiers),
+      ...placementFindings(config, tiers, unreachable),
       ...(await examineMachine(config, walls.chosen.wall)),
       ...storage,
       ...examineSettings(config),
@@ -105,13 +108,21 @@ function wallFindings({ unsafeNoOsSandbox }: Config, { chosen, tried }: TriedWal
   ];
 }
 
-async function tryTiers({ wall, probes }: WallSelection): Promise<TierStatus[]> {
+interface TriedTiers {
+  readonly tiers: readonly TierStatus[];
+  /** Other hosts that don't answer: base URL and reason. */
+  readonly unreachable: readonly (readonly [base: string, reason: string])[];
+}
+
+async function tryTiers(config: Config, walls: WallSelection): Promise<TriedTiers> {
   const cacheDir = await mkdtemp(join(tmpdir(), 'cordon-doctor-'));
-  const tiers = [createIsolateTier({ wall, wallProbes: probes, cacheDir })];
+  const { local, remote } = createTiers(config, walls, cacheDir, createCapabilities({}), () => undefined);
+  const all = remote === null ? local : [...local, remote];
   try {
-    return wholeLadder(await probeTiers(tiers));
+    const tiers = wholeLadder(await probeTiers(all));
+    return { tiers, unreachable: (await remote?.unreachable()) ?? [] };
   } finally {
-    for (const tier of tiers) await tier.close();
+    for (const tier of all) await tier.close();
     await rm(cacheDir, { recursive: true, force: true });
   }
 }
@@ -120,6 +131,6 @@ function tierFindings(tiers: readonly TierStatus[]): Finding[] {
   return tiers.map(({ name, probe }): Finding => {
     const base = { group: 'tiers', name } as const;
     if (probe.works) return { ...base, health: 'ok', found: probe.detail };
-    return { ...base, health: name === DEFAULT_TIER ? 'fatal' : 'gap', found: probe.reason, cure: probe.cure };
+    return { ...base, health: name === EXECUTION_TIER ? 'fatal' : 'gap', found: probe.reason, cure: probe.cure };
   });
 }

@@ -23,8 +23,9 @@ async function settleLeftovers({ deployments, results }: Storage): Promise<void>
   await results.failRunning('SANDBOX_RECYCLED', 'Cordon was stopped while this invocation ran');
 }
 
-async function prune({ idempotency, results }: Storage): Promise<void> {
+async function prune({ idempotency, results, kv }: Storage): Promise<void> {
   const beforeMs = Date.now() - KEPT_MS;
   await idempotency.prune(beforeMs);
   await results.prune(beforeMs);
+  await kv.prune(Date.now());
 }

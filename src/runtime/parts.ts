@@ -2,10 +2,10 @@
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Pool } from 'pg';
 import { loadAdminToken, type AdminToken } from '../auth/admin-token.ts';
 import { openTokens, type Tokens } from '../auth/tokens.ts';
 import { createBuilder, type Builder } from '../builder/builder.ts';
-import { createCapabilities } from '../capabilities/registry.ts';
 import { loadMasterKey, loadPreviousMasterKey } from '../capabilities/secrets/master-key.ts';
 import { Variables } from '../capabilities/secrets/variables.ts';
 import { openVault } from '../capabilities/secrets/vault.ts';
@@ -21,15 +21,18 @@ import type { FunctionVersion } from '../core/function.ts';
 import { InvocationIds } from '../core/invocation-ids.ts';
 import { SYSTEM } from '../core/principal.ts';
 import type { QuarantineEvent } from '../core/quarantine.ts';
+import type { RateLimits } from '../core/rate-limit.ts';
 import type { Invocations } from '../core/whole-invocation.ts';
 import { createEgress, type Egress } from '../egress/egress.ts';
 import { Origins } from '../gateway/origin.ts';
+import { createRateLimits } from '../gateway/rate-limits.ts';
 import { Routes } from '../gateway/routes.ts';
 import { createAudit, type AuditTrail } from '../observe/audit.ts';
 import { createLogs, type Logs } from '../observe/logs.ts';
 import { createMetrics, type Metrics } from '../observe/metrics.ts';
 import type { Output } from '../observe/output.ts';
 import { redact } from '../observe/redaction.ts';
+import { SourceMaps } from '../observe/source-maps.ts';
 import { createUsage, type Usage } from '../observe/usage.ts';
 import { openPostgresStorage } from '../storage/postgres-storage.ts';
 import { openSqliteStorage } from '../storage/sqlite-storage.ts';
@@ -37,18 +40,24 @@ import type { Storage } from '../storage/storage.ts';
 import { createExecutions } from '../supervisor/executions.ts';
 import { createInvocations } from '../supervisor/invocations.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
-import { createIsolateTier } from '../tiers/isolate/isolate-tier.ts';
+import type { TriggerBook } from '../triggers/trigger-book.ts';
+import { Triggers } from '../triggers/triggers.ts';
 import { selectWall } from '../walls/select.ts';
-import type { Wall } from '../walls/wall.ts';
+import { missingGuarantees, type Wall } from '../walls/wall.ts';
+import { UNKNOWN_WALL, type WallLacks } from '../core/wall-level.ts';
 import { followChanges } from './following.ts';
 import { moduleFetchOf } from './module-fetch.ts';
+import { createHostServices, type HostServices } from './host-services.ts';
 import { startHousekeeping } from './housekeeping.ts';
+import { placeAuto } from './placement.ts';
 import { TenantBook } from './tenant-book.ts';
-import { DEFAULT_TIER, probeTiers, refusalOf, wholeLadder, type TierStatus } from './tiers.ts';
+import { createTiers, type TierSet } from './tier-set.ts';
+import { engineOf, EXECUTION_TIER, probeTiers, refusalOf, wholeLadder, type TierStatus } from './tiers.ts';
 
 /** How long what runs may take to finish when Cordon is told to stop. */
 const DRAIN_MS = 10_000;
 const AUDIT_RETENTION_DAYS = 365;
+const RATE_CONNECTIONS = 4;
 
 export interface Parts {
   readonly config: Config;
@@ -70,6 +79,10 @@ export interface Parts {
   readonly executions: Executions;
   readonly invocations: Invocations;
   readonly egress: Egress;
+  readonly services: HostServices;
+  readonly triggers: Triggers;
+  readonly rateLimits: RateLimits;
+  readonly tierSet: TierSet;
   readonly usage: Usage;
   readonly metrics: Metrics;
   readonly wall: Wall | null;
@@ -105,7 +118,14 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
   closers.add(() => tokens.close());
   const audit = createAudit({ store: storage.audit, retentionDays: AUDIT_RETENTION_DAYS, report: line });
   closers.add(() => audit.close());
-  const logs = await createLogs({ store: storage.logs, stdout: output, retentionDays: config.logRetentionDays });
+  const maps = new SourceMaps();
+  const readStack = (version: FunctionVersion, text: string): string => maps.mapStack(version.artifact, text);
+  const logs = await createLogs({
+    store: storage.logs,
+    stdout: output,
+    retentionDays: config.logRetentionDays,
+    readStack,
+  });
   closers.add(() => logs.close());
   const housekeeping = await startHousekeeping(storage, report);
   closers.add(() => housekeeping.close());
@@ -120,6 +140,7 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
     workDir: join(cacheDir, 'walls'),
     ...(config.wall === null ? {} : { force: config.wall }),
   });
+  const wallLacks: WallLacks = (level) => (wall === null ? UNKNOWN_WALL(level) : missingGuarantees(wall, level));
   const usage = createUsage();
   const egress = createEgress({
     ...config.egress,
@@ -130,8 +151,20 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
     count: (version, sentBytes, receivedBytes) => usage.addEgress(version, sentBytes, receivedBytes),
   });
   closers.add(() => egress.close());
-  const capabilities = createCapabilities({ fetch: egress.fetch, websocket: egress.websocket });
-  const probed = await probeTiers([createIsolateTier({ wall, wallProbes: probes, cacheDir, capabilities })]);
+  const rateLimits = await openRateLimits(config, report, closers);
+  const services = createHostServices({
+    config: config.capabilities,
+    storage,
+    egress,
+    // Functions publish long after the triggers are there, which need them to run.
+    events: { publish: (event) => triggers.events.publish(event) },
+    limits: rateLimits,
+    report,
+    line,
+  });
+  closers.add(() => services.close());
+  const tierSet = createTiers(config, { wall, probes }, cacheDir, services.capabilities, line);
+  const probed = await probeTiers([...tierSet.local, ...(tierSet.remote === null ? [] : [tierSet.remote])]);
   closers.add(() => Promise.all(probed.map(({ tier }) => tier.close())));
   const tiers = wholeLadder(probed);
   const builder =
@@ -146,9 +179,11 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
   closers.add(() => builder?.close());
   const supervisor = new Supervisor({
     tiers: probed.filter((status) => status.probe.works).map(({ tier }) => tier),
+    wallLacks,
     whyNot: (name) => refusalOf(tiers, name),
     logs,
     poolSize: config.poolSize,
+    readyTiers: [EXECUTION_TIER, ...(config.remote.urls.length > 0 ? (['remote'] as const) : [])],
     executorMemoryMb: config.executorMemoryMb,
     hostMemoryMb: config.hostMemoryMb,
     hostConcurrency: config.hostConcurrency,
@@ -166,13 +201,33 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
     usage: { startedMs: usage.startedMs, all: () => (supervisor.flushUsage(), usage.all()) },
     state: () => supervisor.state(),
   });
-  const invocations = createInvocations({ invoker: supervisor, nextId, redact });
+  const invocations = createInvocations({
+    invoker: supervisor,
+    nextId,
+    shown: (version, text) => redact(version, readStack(version, text)),
+  });
   const origins = new Origins(config);
   const routes = new Routes();
+  const triggers: Triggers = new Triggers({
+    config: config.triggers,
+    queue: storage.queue,
+    outbox: storage.outbox,
+    cron: storage.cron,
+    versionOf(tenant, name) {
+      const route = routes.find(tenant, name);
+      return route?.active === true ? route.live : null;
+    },
+    functions: storage.functions,
+    invocations,
+    logs,
+    isSuspended: (tenant) => tenants.isSuspended(tenant),
+    report,
+  });
+  closers.add(() => triggers.close(DRAIN_MS));
   const releases = new Releases({
     functions: storage.functions,
     environments: variables,
-    routes,
+    routes: bothOf(routes, triggers.book),
     retire: (version) => supervisor.retire(version),
     report,
   });
@@ -182,10 +237,13 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
   const functionChanges = new FunctionChanges({ functions: storage.functions, releases, audit, isOperatorHost });
   const deployer = new Deployer({
     limits: config,
-    defaultTier: DEFAULT_TIER,
+    defaultTier: config.remote.defaultTier,
+    placeAuto: () => placeAuto(tiers),
+    wallLacks,
     defaultCordon: config.cordon,
     tiers,
-    build: (source, tenant) => requireBuilder(builder).build(source, tenant),
+    build: ({ tier, ...source }, tenant) =>
+      requireBuilder(builder).build({ ...source, engine: engineOf(probed, tier) }, tenant),
     functions: storage.functions,
     deployments: storage.deployments,
     environments: variables,
@@ -198,6 +256,7 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
       // Before the table is cleared, so that no line that still waits is written after it.
       logs.forget({ tenant, name });
       await storage.logs.remove(tenant, name);
+      await storage.queue.removeFunction(tenant, name);
     },
     isOperatorHost,
     audit,
@@ -207,7 +266,7 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
   const executions = createExecutions({
     ...config,
     invoker: supervisor,
-    tier: DEFAULT_TIER,
+    tier: EXECUTION_TIER,
     nextId,
     build: (code, handler, tenant) =>
       requireBuilder(builder).build(
@@ -216,6 +275,7 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
       ),
   });
   await supervisor.start();
+  triggers.start();
 
   return {
     config,
@@ -237,6 +297,10 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
     executions,
     invocations,
     egress,
+    services,
+    triggers,
+    rateLimits,
+    tierSet,
     usage,
     metrics,
     wall,
@@ -244,6 +308,37 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
     ids,
     report,
     close: () => closers.close(),
+  };
+}
+
+/** Where several nodes count together, in the database that they share. */
+async function openRateLimits(
+  { databaseUrl }: Config,
+  report: (error: unknown) => void,
+  closers: Closers,
+): Promise<RateLimits> {
+  if (databaseUrl === null) return createRateLimits(null);
+  const pool = new Pool({ connectionString: databaseUrl, max: RATE_CONNECTIONS }).on('error', report);
+  closers.add(() => pool.end());
+  return createRateLimits(pool);
+}
+
+/** What finds functions for requests, and what finds them for events and times, hear of the same changes. */
+function bothOf(routes: Routes, book: TriggerBook): ConstructorParameters<typeof Releases>[0]['routes'] {
+  return {
+    load(all) {
+      const list = [...all];
+      routes.load(list);
+      book.load(list);
+    },
+    set(route) {
+      book.set(route);
+      return routes.set(route);
+    },
+    remove(tenant, name) {
+      book.remove(tenant, name);
+      return routes.remove(tenant, name);
+    },
   };
 }
 

@@ -1,25 +1,21 @@
 /** Server: HTTP in front of the parts. */
 
 import type { Server } from 'node:http';
-import { Pool } from 'pg';
 import { createAuthenticator } from '../auth/authenticator.ts';
 import { createJwtVerifier } from '../auth/jwt.ts';
 import type { Config } from '../config.ts';
 import { createControlApp, type RequestListener } from '../control/app.ts';
 import { DEFAULT_RUNTIMES } from '../control/service-runtimes.ts';
 import { MAX_TIMEOUT_MS } from '../core/limits.ts';
-import type { RateLimits } from '../core/rate-limit.ts';
 import { createGateway, createHttpServer, listen, stopListening, type OnRequest } from '../gateway/gateway.ts';
-import { createRateLimits } from '../gateway/rate-limits.ts';
 import { readTls, watchTls } from '../gateway/tls.ts';
 import { createOutput, type Output } from '../observe/output.ts';
 import { redact } from '../observe/redaction.ts';
 import { sumOf } from '../observe/usage.ts';
+import { createWebhooks } from '../triggers/webhooks.ts';
 import { isFresh } from './following.ts';
 import { startParts, type Parts } from './parts.ts';
 import type { TierStatus } from './tiers.ts';
-
-const RATE_CONNECTIONS = 4;
 
 export interface RunningServer {
   readonly url: string;
@@ -47,16 +43,16 @@ export async function startServer(config: Config): Promise<RunningServer> {
 }
 
 async function serve(parts: Parts): Promise<RunningServer> {
-  const { config, admin, tokens, report } = parts;
-  const ratePool =
-    config.databaseUrl === null
-      ? null
-      : new Pool({ connectionString: config.databaseUrl, max: RATE_CONNECTIONS }).on('error', report);
-  const limits = await createRateLimits(ratePool);
+  const { config, admin, tokens } = parts;
   const tls = config.tls === null ? null : readTls(config.tls);
   const operators = createAuthenticator({ adminToken: admin.token, tokens });
-  const control = createControlApp(controlDeps(parts, operators, limits));
-  const gateway = createGatewayOf(parts, operators, limits, tls, config.adminPort === null ? control : null);
+  const callers = createAuthenticator({
+    adminToken: admin.token,
+    tokens,
+    jwt: createJwtVerifier({ ...config.jwt, report: parts.report }),
+  });
+  const control = createControlApp(controlDeps(parts, operators, callers));
+  const gateway = createGatewayOf(parts, operators, callers, tls, config.adminPort === null ? control : null);
   const address = await listen(gateway, config.port, config.host);
   const adminServer = config.adminPort === null ? null : createHttpServer(control, MAX_TIMEOUT_MS, tls);
   const adminAddress =
@@ -87,18 +83,18 @@ async function serve(parts: Parts): Promise<RunningServer> {
         await parts.close();
         for (const server of servers) server.closeAllConnections();
         await stopped;
-        await ratePool?.end();
       })()),
   };
 }
 
 type Authenticate = ReturnType<typeof createAuthenticator>;
 
-function controlDeps(parts: Parts, authenticate: Authenticate, rateLimits: RateLimits) {
-  const { config, storage, releases, variables, tenants, tokens, logs, audit, routes, supervisor } = parts;
+function controlDeps(parts: Parts, authenticate: Authenticate, authenticateUser: Authenticate) {
+  const { config, storage, releases, variables, tenants, tokens, logs, audit, routes, supervisor, services, triggers } = parts;
   return {
     ...parts,
     authenticate,
+    authenticateUser,
     functions: storage.functions,
     deployments: storage.deployments,
     services: storage.services,
@@ -108,9 +104,14 @@ function controlDeps(parts: Parts, authenticate: Authenticate, rateLimits: RateL
     auditLog: audit,
     quarantine: { of: (tenant: string, name: string) => supervisor.quarantineOf(tenant, name) },
     usage: usageOf(parts),
-    rateLimits,
     invokeRate: config.invokeRate,
     runtimes: DEFAULT_RUNTIMES,
+    events: triggers.events,
+    cron: triggers.cron,
+    queue: storage.queue,
+    items: services.items,
+    collections: storage.items,
+    mail: services.mail,
     limits: config,
     isSuspended: (tenant: string) => tenants.isSuspended(tenant),
     isOperatorHost: (host: string) => parts.origins.isReserved(host),
@@ -126,6 +127,7 @@ function controlDeps(parts: Parts, authenticate: Authenticate, rateLimits: RateL
       async erased(name: string) {
         variables.forget(name);
         parts.usage.forget(name);
+        parts.services.mail.forget(name);
         await Promise.all([tenants.load(), tokens.reload()]);
       },
     },
@@ -135,12 +137,11 @@ function controlDeps(parts: Parts, authenticate: Authenticate, rateLimits: RateL
 function createGatewayOf(
   parts: Parts,
   operators: Authenticate,
-  limits: RateLimits,
+  callers: Authenticate,
   tls: ReturnType<typeof readTls> | null,
   control: RequestListener | null,
 ): Server {
-  const { config, output, logs, routes, releases, supervisor, ids, tokens, admin, canaries, usage, origins, report } =
-    parts;
+  const { config, output, logs, routes, releases, supervisor, ids, canaries, usage, origins, report } = parts;
   const onRequest = requestLog(output, config.accessLog);
   const { functionRate, clientRate } = config;
   return createGateway({
@@ -155,15 +156,11 @@ function createGatewayOf(
       onRequest,
       versionOf: (tenant, name, number) => releases.versionOf(tenant, name, number),
       isSuspended: (tenant) => parts.tenants.isSuspended(tenant),
-      authenticate: createAuthenticator({
-        adminToken: admin.token,
-        tokens,
-        jwt: createJwtVerifier({ ...config.jwt, report }),
-      }),
+      authenticate: callers,
       rates:
         functionRate === null && clientRate === null
           ? null
-          : { limits, perFunction: functionRate, perAddress: clientRate },
+          : { limits: parts.rateLimits, perFunction: functionRate, perAddress: clientRate },
       onOutcome(version, fault, status) {
         canaries.observe(version, fault, status);
         // All others are the supervisor's, and counted there.
@@ -180,6 +177,15 @@ function createGatewayOf(
       onRequest,
     },
     origins,
+    ...(parts.tierSet.remote === null ? {} : { callbacks: parts.tierSet.remote.callbacks }),
+    hooks: {
+      report,
+      webhooks: createWebhooks({
+        events: parts.triggers.events,
+        // A tenant that is made up costs nothing.
+        secretOf: async (tenant, name) => (parts.tenants.has(tenant) ? parts.variables.read(tenant, name) : null),
+      }),
+    },
     control,
     maxTimeoutMs: MAX_TIMEOUT_MS,
     tls,

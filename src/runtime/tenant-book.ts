@@ -25,6 +25,10 @@ export class TenantBook {
   }
 
   /** Null: the operator's default. */
+  has(name: string): boolean {
+    return this.#records.has(name);
+  }
+
   concurrency(name: string): number | null {
     return this.#records.get(name)?.quotas.concurrency ?? null;
   }

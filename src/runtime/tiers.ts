@@ -2,29 +2,52 @@
 
 import { TIER_NAMES, type Tier, type TierName, type TierProbe } from '../core/tier.ts';
 
-export const DEFAULT_TIER: TierName = 'isolate';
+/** What `POST /execute` promises: an isolate for each call (seed 001). */
+export const EXECUTION_TIER: TierName = 'isolate';
 
 export interface TierStatus {
   readonly name: TierName;
   readonly probe: TierProbe;
+  /** False: it has walls of its own, elsewhere. */
+  readonly isLocal: boolean;
 }
 
 export type ProbedTier = TierStatus & { readonly tier: Tier };
 
 export function probeTiers(tiers: readonly Tier[]): Promise<ProbedTier[]> {
-  return Promise.all(tiers.map(async (tier) => ({ tier, name: tier.name, probe: await tier.probe() })));
+  return Promise.all(
+    tiers.map(async (tier) => ({
+      tier,
+      name: tier.name,
+      probe: await tier.probe(),
+      isLocal: tier.traits.isLocal,
+    })),
+  );
 }
+
+const NOT_YET: TierProbe = {
+  works: false,
+  reason: 'this version of Cordon does not have it yet',
+  cure: 'Use isolate',
+};
+const NO_REMOTE: TierProbe = {
+  works: false,
+  reason: 'no other host is configured',
+  cure: 'Start `cordon executor` there, and set FUNCTIONS_EXEC_URL and SANDBOX_RPC_TOKEN here',
+};
 
 /** With the rest of the ladder, so that nobody wonders. */
 export function wholeLadder(present: readonly ProbedTier[]): TierStatus[] {
   const missing = TIER_NAMES.filter((name) => !present.some((tier) => tier.name === name));
   return [
-    ...present.map(({ name, probe }) => ({ name, probe })),
-    ...missing.map((name) => ({
-      name,
-      probe: { works: false, reason: 'this version of Cordon does not have it yet', cure: 'Use isolate' } as const,
-    })),
+    ...present.map(({ name, probe, isLocal }) => ({ name, probe, isLocal })),
+    ...missing.map((name) => ({ name, isLocal: name !== 'remote', probe: name === 'remote' ? NO_REMOTE : NOT_YET })),
   ];
+}
+
+/** What functions of a tier are built for. */
+export function engineOf(tiers: readonly ProbedTier[], name: TierName): 'web' | 'node' {
+  return tiers.find((tier) => tier.name === name)?.tier.traits.engine ?? 'web';
 }
 
 /** Why a tier is not to be had, for an operator. */

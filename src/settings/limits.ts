@@ -1,7 +1,8 @@
 /** How much of everything there may be: sizes, times, memory, rates. */
 
 import { totalmem } from 'node:os';
-import { MB } from '../core/limits.ts';
+import { DEFAULT_CHOSEN, MB } from '../core/limits.ts';
+import type { ChosenLimits } from '../core/limits.ts';
 import type { RateRule } from '../core/rate-limit.ts';
 import { RATE_EXPECTED, rate } from './parsers.ts';
 import { read, whole } from './setting.ts';
@@ -26,6 +27,8 @@ export interface LimitsConfig {
   readonly queueMs: number;
   /** CPU that a function may use without finishing a request. */
   readonly cpuMs: number;
+  /** The most that a function may choose of each, and its default where that is no less. */
+  readonly largest: ChosenLimits;
   /** After so long without a request nothing of a function is in memory. */
   readonly idleMs: number;
   /** Sandboxes that an executor has closed before it is replaced. */
@@ -53,6 +56,10 @@ export interface LimitsOptions {
   readonly hostConcurrency?: number;
   readonly queueMs?: number;
   readonly cpuMs?: number;
+  readonly maxSubrequests?: number;
+  readonly maxOpenStreams?: number;
+  readonly maxEgressBytes?: number;
+  readonly maxPendingTimers?: number;
   readonly idleMs?: number;
   readonly recycleAfter?: number;
   /** `60` a minute, or `10/1s`. */
@@ -64,6 +71,8 @@ export interface LimitsOptions {
 /** Throws a {@link StartError}. */
 export function readLimits(options: LimitsOptions, env: Environment): LimitsConfig {
   const timeoutMs = options.functionTimeoutMs;
+  const executorMemoryMb = read(TABLE.executorMemoryMb, options.executorMemoryMb, env);
+  const cpuMs = read(TABLE.cpuMs, options.cpuMs, env);
   return {
     maxCodeBytes: read(TABLE.maxCodeBytes, options.maxCodeBytes, env),
     maxBundleBytes: read(TABLE.maxBundleBytes, options.maxBundleBytes, env),
@@ -71,14 +80,22 @@ export function readLimits(options: LimitsOptions, env: Environment): LimitsConf
     maxResponseBytes: read(TABLE.maxResponseBytes, options.maxResponseBytes, env),
     functionTimeoutMs: read(TABLE.functionTimeoutMs, timeoutMs === undefined ? undefined : timeoutMs / 1000, env),
     maxMemoryMb: read(TABLE.maxMemoryMb, options.maxMemoryMb, env),
-    executorMemoryMb: read(TABLE.executorMemoryMb, options.executorMemoryMb, env),
+    executorMemoryMb,
     hostMemoryMb: read(TABLE.hostMemoryMb, options.hostMemoryMb, env) ?? halfOfMemoryMb(),
     poolSize: read(TABLE.poolSize, options.poolSize, env),
     tenantConcurrency: read(TABLE.tenantConcurrency, options.tenantConcurrency, env),
     tenantFunctions: read(TABLE.tenantFunctions, options.tenantFunctions, env),
     hostConcurrency: read(TABLE.hostConcurrency, options.hostConcurrency, env),
     queueMs: read(TABLE.queueMs, options.queueMs, env),
-    cpuMs: read(TABLE.cpuMs, options.cpuMs, env),
+    cpuMs,
+    largest: {
+      cpuMs,
+      processMemoryMb: executorMemoryMb,
+      subrequests: read(TABLE.maxSubrequests, options.maxSubrequests, env),
+      openStreams: read(TABLE.maxOpenStreams, options.maxOpenStreams, env),
+      egressBytes: read(TABLE.maxEgressBytes, options.maxEgressBytes, env),
+      pendingTimers: read(TABLE.maxPendingTimers, options.maxPendingTimers, env),
+    },
     idleMs: read(TABLE.idleMs, options.idleMs, env),
     recycleAfter: read(TABLE.recycleAfter, options.recycleAfter, env),
     invokeRate: read(TABLE.invokeRate, options.invokeRate, env),
@@ -140,7 +157,35 @@ const TABLE = {
     '30000',
     10,
     3_600_000,
-    'CPU that a function may use without finishing a request',
+    'CPU time that one invocation may use, and the default',
+  ),
+  maxSubrequests: whole(
+    'CORDON_MAX_SUBREQUESTS',
+    String(DEFAULT_CHOSEN.subrequests),
+    0,
+    1_000_000,
+    'Calls of fetch and ctx.* in one invocation',
+  ),
+  maxOpenStreams: whole(
+    'CORDON_MAX_OPEN_STREAMS',
+    String(DEFAULT_CHOSEN.openStreams),
+    1,
+    1_000,
+    'Such calls of one invocation that are open at a time',
+  ),
+  maxEgressBytes: whole(
+    'CORDON_MAX_EGRESS_BYTES',
+    String(DEFAULT_CHOSEN.egressBytes),
+    0,
+    1024 * 1024 * MB,
+    'Bytes that one invocation may send and receive by them',
+  ),
+  maxPendingTimers: whole(
+    'CORDON_MAX_PENDING_TIMERS',
+    String(DEFAULT_CHOSEN.pendingTimers),
+    1,
+    100_000,
+    'Timers of one sandbox that may be waiting',
   ),
   idleMs: whole(
     'CORDON_IDLE_MS',

@@ -2,8 +2,9 @@
 
 import type { CordonKind } from '../core/function.ts';
 import { StartError } from '../core/start-error.ts';
-import { WALL_LEVELS, WALL_NAMES } from '../walls/wall.ts';
-import type { WallLevel, WallName } from '../walls/wall.ts';
+import { WALL_LEVELS, type WallLevel } from '../core/wall-level.ts';
+import { WALL_NAMES } from '../walls/wall.ts';
+import type { WallName } from '../walls/wall.ts';
 import { flag, oneOf, read } from './setting.ts';
 import type { Environment, Setting, SettingTable } from './setting.ts';
 
@@ -15,6 +16,8 @@ export interface WallsConfig {
   /** What the wall has to guarantee at least. */
   readonly minimumWall: WallLevel;
   readonly unsafeNoOsSandbox: boolean;
+  /** Where no OS wall stands, WebAssembly alone may keep functions of the tier `wasm` from the host. */
+  readonly allowWasmWithoutOsWall: boolean;
 }
 
 export interface UidRange {
@@ -29,6 +32,7 @@ export interface WallsOptions {
   readonly wall?: WallName;
   readonly minimumWall?: WallLevel;
   readonly unsafeNoOsSandbox?: boolean;
+  readonly allowWasmWithoutOsWall?: boolean;
 }
 
 /** Throws a {@link StartError}. */
@@ -46,6 +50,7 @@ export function readWalls(options: WallsOptions, env: Environment): WallsConfig 
     wall,
     minimumWall: read(TABLE.minimumWall, options.minimumWall, env),
     unsafeNoOsSandbox,
+    allowWasmWithoutOsWall: read(TABLE.allowWasmWithoutOsWall, options.allowWasmWithoutOsWall, env),
   };
 }
 
@@ -61,6 +66,11 @@ const TABLE = {
   wall: oneOf('CORDON_WALL', null, WALL_NAMES, 'The OS wall', 'the best that works'),
   minimumWall: oneOf('CORDON_MINIMUM_WALL', 'landlock', WALL_LEVELS, 'What the OS wall has to guarantee at least'),
   unsafeNoOsSandbox: flag('CORDON_UNSAFE_NO_OS_SANDBOX', '0', 'Runs functions even where no OS wall works'),
+  allowWasmWithoutOsWall: flag(
+    'CORDON_ALLOW_WASM_WITHOUT_OS_WALL',
+    '0',
+    'Where no OS wall works, runs functions of the tier `wasm` behind WebAssembly alone',
+  ),
 } as const satisfies SettingTable;
 
 export const WALLS_SETTINGS: readonly Setting<unknown>[] = Object.values(TABLE);

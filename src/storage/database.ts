@@ -22,6 +22,10 @@ export interface Database {
   readonly changes: ChangeFeed;
   /** Tells the other nodes when the transaction commits. */
   announce(trx: MainTransaction, changes: readonly Change[]): Promise<void>;
+  /** Tells the other nodes, when the transaction commits, that the queue has something to do. */
+  announceWork(on: Kysely<MainSchema>): Promise<void>;
+  /** Told what {@link announceWork} of other nodes says, and now and then in case it was lost. The listener must not throw. */
+  onWork(listener: () => void): void;
   /** The nodes that run now, this one included; read on this connection, since a transaction that waits for another may wait forever. */
   liveNodes(on: Kysely<MainSchema>): Promise<readonly number[]>;
   /** {@link Storage.backup} */
@@ -42,10 +46,13 @@ export async function inTransaction<T>(
     try {
       return await main.transaction().execute(work);
     } catch (error) {
-      if (attempt === MAX_ATTEMPTS || !HINDERED.has(codeOf(error))) throw error;
+      if (attempt === MAX_ATTEMPTS || !isHindered(error)) throw error;
     }
   }
 }
+
+/** Whether PostgreSQL took it back for another's sake, and it can simply run again. */
+export const isHindered = (error: unknown): boolean => HINDERED.has(codeOf(error));
 
 /** All that `read` reads is of one moment. */
 export async function inSnapshot<Schema, T>(

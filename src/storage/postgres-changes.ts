@@ -14,6 +14,8 @@ import type { Kysely } from 'kysely';
 import type { Change, ChangeFeed } from './storage.ts';
 
 const CHANNEL = 'cordon_changes';
+/** The function `cordon_publish` notifies it too. */
+const WORK_CHANNEL = 'cordon_work';
 /** The namespace of the locks: `cord` in ASCII. */
 const LOCK_CLASS = 0x63_6f_72_64;
 
@@ -22,6 +24,8 @@ const BEAT_MS = 2_000;
 const QUIET_MS = 2 * BEAT_MS;
 /** After so much silence the connection is given up. */
 const DEAD_MS = 3 * BEAT_MS;
+/** Work that a notice which was lost would have told of waits no longer. */
+const WORK_POLL_MS = 5_000;
 const MIN_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 5_000;
 
@@ -33,6 +37,11 @@ export async function announce<Schema>(trx: Kysely<Schema>, node: number, change
   for (const change of changes) {
     await sql`select pg_notify(${CHANNEL}, ${payloadOf(node, change)})`.execute(trx);
   }
+}
+
+/** Tells the other nodes, at once or when the transaction commits. */
+export async function announceWork<Schema>(on: Kysely<Schema>, node: number): Promise<void> {
+  await sql`select pg_notify(${WORK_CHANNEL}, ${String(node)})`.execute(on);
 }
 
 function payloadOf(node: number, change: Change): string {
@@ -60,6 +69,8 @@ export class PostgresChanges implements ChangeFeed {
   readonly #node: number;
   readonly #beat: string;
   readonly #listeners: ((change: Change) => void)[] = [];
+  readonly #workers: (() => void)[] = [];
+  #workPoll: NodeJS.Timeout | undefined;
   #connection: Connection | null = null;
   #heardMs: number = performance.now();
   #backoffMs = MIN_BACKOFF_MS;
@@ -84,6 +95,12 @@ export class PostgresChanges implements ChangeFeed {
     this.#listeners.push(listener);
   }
 
+  /** Told of other nodes' work, and every 5 s. The listener must not throw. */
+  onWork(listener: () => void): void {
+    this.#workers.push(listener);
+    if (!this.#isClosed) this.#workPoll ??= setInterval(() => this.#wake(), WORK_POLL_MS).unref();
+  }
+
   staleMs(): number {
     const silentMs = performance.now() - this.#heardMs;
     return this.#connection !== null && silentMs <= QUIET_MS ? 0 : silentMs;
@@ -92,6 +109,7 @@ export class PostgresChanges implements ChangeFeed {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    clearInterval(this.#workPoll);
     const connection = this.#connection;
     this.#connection = null;
     if (connection === null) return;
@@ -113,7 +131,7 @@ export class PostgresChanges implements ChangeFeed {
       await client.connect();
       // Shared, because the server may not have noticed yet that this node's last connection is gone.
       await client.query(`select pg_advisory_lock_shared(${LOCK_CLASS}, ${this.#node})`);
-      await client.query(`listen ${CHANNEL}; listen ${this.#beat}`);
+      await client.query(`listen ${CHANNEL}; listen ${WORK_CHANNEL}; listen ${this.#beat}`);
       return connection;
     } catch (error) {
       socket.destroy();
@@ -123,6 +141,10 @@ export class PostgresChanges implements ChangeFeed {
 
   #receive(channel: string, payload: string): void {
     if (channel === this.#beat) return this.#heard();
+    if (channel === WORK_CHANNEL) {
+      if (payload !== String(this.#node)) this.#wake();
+      return;
+    }
     const { node, change } = parsed(payload);
     if (node !== this.#node) this.#emit(change);
   }
@@ -134,6 +156,10 @@ export class PostgresChanges implements ChangeFeed {
 
   #emit(change: Change): void {
     for (const listener of this.#listeners) listener(change);
+  }
+
+  #wake(): void {
+    for (const listener of this.#workers) listener();
   }
 
   #sendBeat(): void {
@@ -170,6 +196,7 @@ export class PostgresChanges implements ChangeFeed {
     // What was said meanwhile was said to nobody.
     this.#heard();
     this.#emit({ kind: 'all' });
+    this.#wake();
     this.#schedule(() => this.#sendBeat(), BEAT_MS);
   }
 

@@ -9,7 +9,7 @@ import { bindable } from './bindable.ts';
 import { MAX_NODE } from './database.ts';
 import type { Database } from './database.ts';
 import { ALL_STEPS, migrate } from './migrations/migrate.ts';
-import { PostgresChanges, announce, listeningNodes } from './postgres-changes.ts';
+import { PostgresChanges, announce, announceWork, listeningNodes } from './postgres-changes.ts';
 import type { LogSchema, MainSchema } from './schema.ts';
 import { createSqlStorage } from './sql-storage.ts';
 import type { Storage } from './storage.ts';
@@ -92,6 +92,8 @@ function databaseOf(place: string, node: number, db: Kysely<Schema>, changes: Po
     logs: db,
     changes,
     announce: (trx, told) => announce(trx, node, told),
+    announceWork: (on) => announceWork(on, node),
+    onWork: (listener) => changes.onWork(listener),
     liveNodes: async (on) => [...(await listeningNodes(on)), node],
     backup: () =>
       Promise.reject(new StartError('A PostgreSQL database is backed up by its own tools: pg_dump, or a base backup')),

@@ -48,6 +48,8 @@ export interface VersionsTable {
   /** JSON list. */
   capabilities: string;
   code_generation: number;
+  /** Null: none in particular. */
+  minimum_wall: string | null;
   artifact_format: string;
   artifact_interleaves: number;
   code_bytes: number;
@@ -207,6 +209,121 @@ export interface ResultsTable {
   finished_ms: number | null;
 }
 
+/** Counts are sums. */
+export interface UsageHoursTable {
+  tenant: string;
+  name: string;
+  hour_ms: number;
+  invocations: number;
+  cold_starts: number;
+  wall_ms: number;
+  cpu_ms: number;
+  mb_seconds: number;
+  sent_bytes: number;
+  received_bytes: number;
+  faults: number;
+}
+
+export interface UsageFaultsTable {
+  tenant: string;
+  name: string;
+  hour_ms: number;
+  code: string;
+  times: number;
+}
+
+export interface CronTable {
+  tenant: string;
+  name: string;
+  /** For which the times below count. */
+  pattern: string;
+  paused: number;
+  overlap: string;
+  catch_up: string;
+  last_tick_ms: number;
+  /** Null: none of its runs has ended yet. */
+  finished_ms: number | null;
+}
+
+/** A job from its addition until a day after its end: so long its id is remembered. */
+export interface QueueJobsTable {
+  /** The order in which they were added. */
+  seq: Generated<number>;
+  id: string;
+  tenant: string;
+  function_name: string;
+  /** `tenant/function`. */
+  lane: string;
+  kind: string;
+  /** Empty when it is done. */
+  payload: string;
+  key: string | null;
+  /** `ready` (it waits for its time, or is leased), `behind` (another of its key comes first), `dead`, `done`. */
+  state: string;
+  run_at_ms: number;
+  /** When a worker may have it: its time, or the end of its lease. */
+  due_ms: number;
+  lease: string | null;
+  attempts: number;
+  max_attempts: number;
+  added_ms: number;
+  /** Since when it is dead or done. */
+  ended_ms: number | null;
+  last_error: string | null;
+}
+
+/** Events that PostgreSQL's `cordon_publish` has written, until a node makes jobs of them. */
+export interface EventOutboxTable {
+  seq: Generated<number>;
+  id: string;
+  tenant: string;
+  channel: string;
+  /** JSON. */
+  data: string;
+  added_ms: number;
+}
+
+export interface KvTable {
+  tenant: string;
+  key: string;
+  /** JSON. */
+  value: string;
+  /** Bytes of key and value. */
+  size: number;
+  revision: number;
+  expires_ms: number | null;
+}
+
+export interface CollectionsTable {
+  tenant: string;
+  slug: string;
+  permissions: string;
+  created_ms: number;
+  updated_ms: number;
+}
+
+export interface ItemsTable {
+  tenant: string;
+  collection: string;
+  id: string;
+  owner: string | null;
+  /** JSON. */
+  data: string;
+  /** Bytes of it. */
+  size: number;
+  created_ms: number;
+  updated_ms: number;
+}
+
+/** What a tenant keeps of one kind of data: sums, so that no write has to count. */
+export interface DataUsageTable {
+  tenant: string;
+  kind: string;
+  entries: number;
+  bytes: number;
+  last_revision: number;
+}
+
 export interface MainSchema {
   functions: FunctionsTable;
   versions: VersionsTable;
@@ -223,6 +340,15 @@ export interface MainSchema {
   audit: AuditTable;
   idempotency: IdempotencyTable;
   results: ResultsTable;
+  kv: KvTable;
+  collections: CollectionsTable;
+  items: ItemsTable;
+  data_usage: DataUsageTable;
+  queue_jobs: QueueJobsTable;
+  event_outbox: EventOutboxTable;
+  cron: CronTable;
+  usage_hours: UsageHoursTable;
+  usage_faults: UsageFaultsTable;
 }
 
 export interface LogsTable {

@@ -50,6 +50,8 @@ function databaseOf(dataDir: string, main: SqliteFile<MainSchema>, logs: SqliteF
     logs: logs.db,
     changes: NO_CHANGES,
     announce: () => Promise.resolve(),
+    announceWork: () => Promise.resolve(),
+    onWork: () => {},
     liveNodes: () => Promise.resolve([node]),
     backup: (directory) =>
       copyInto(directory, [

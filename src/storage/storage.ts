@@ -7,14 +7,20 @@
  */
 
 import type { AuditStore } from '../core/audit.ts';
+import type { CronStore } from '../core/cron.ts';
 import type { DeploymentStore } from '../core/deployment.ts';
 import type { FunctionStore } from '../core/function-record.ts';
 import type { IdempotencyStore } from '../core/idempotency.ts';
 import type { InvocationResultStore } from '../core/invocation-result.ts';
+import type { ItemStore } from '../core/items.ts';
+import type { KvStore } from '../core/kv.ts';
 import type { LogLine, LogQuery } from '../core/log-line.ts';
+import type { Outbox } from '../core/outbox.ts';
+import type { Queue } from '../core/queue.ts';
 import type { ServiceStore } from '../core/service.ts';
 import type { TenantStore } from '../core/tenant.ts';
 import type { TokenStore } from '../core/token.ts';
+import type { UsageStore } from '../core/usage.ts';
 import type { VariableStore } from '../core/variable.ts';
 
 export interface LogRetention {
@@ -59,6 +65,13 @@ export interface Storage {
   readonly audit: AuditStore;
   readonly idempotency: IdempotencyStore;
   readonly results: InvocationResultStore;
+  readonly queue: Queue;
+  /** Filled by PostgreSQL's `cordon_publish`; on SQLite only what came from there with an import is in it. */
+  readonly outbox: Outbox;
+  readonly kv: KvStore;
+  readonly items: ItemStore;
+  readonly cron: CronStore;
+  readonly usage: UsageStore;
   readonly logs: LogStore;
   readonly changes: ChangeFeed;
   /** A consistent copy in this folder, which must not exist yet, while everything goes on. SQLite only. */

@@ -67,6 +67,15 @@ const TABLES_OF_TENANTS = [
   'audit',
   'idempotency',
   'results',
+  'kv',
+  'collections',
+  'items',
+  'data_usage',
+  'queue_jobs',
+  'event_outbox',
+  'cron',
+  'usage_hours',
+  'usage_faults',
 ] as const satisfies readonly (keyof MainSchema)[];
 
 async function eraseTenant(database: Database, name: string): Promise<boolean> {

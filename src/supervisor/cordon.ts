@@ -3,8 +3,9 @@
 import { toFault, type Fault } from '../core/faults.ts';
 import type { FunctionVersion } from '../core/function.ts';
 import type { Call, LogEntry, ResponseSink } from '../core/invocation.ts';
+import { MB, type Limits } from '../core/limits.ts';
 import type { QuarantineCause } from '../core/quarantine.ts';
-import type { Executor, ExecutorEvents, TierName } from '../core/tier.ts';
+import type { Executor, ExecutorEvents, Place, TierName } from '../core/tier.ts';
 import type { Meter } from '../core/usage.ts';
 import type { Admission } from './admission.ts';
 import { CpuShares } from './cpu-shares.ts';
@@ -17,7 +18,9 @@ import type { TenantLoad } from './tenant-loads.ts';
 
 /** What a sandbox with a small function takes, with some air: it decides how many one executor may hold. */
 const MB_A_SANDBOX = 4;
-const KERNEL_SLACK_BYTES = 48 * 1024 * 1024;
+/** What an executor may always use besides the heap of its largest function. */
+const MB_BESIDE_HEAP = 64;
+const KERNEL_SLACK_BYTES = 48 * MB;
 const MAX_SUSPECTS = 64;
 
 export interface CordonOwner {
@@ -54,6 +57,8 @@ export class Cordon {
   readonly tier: TierName;
   readonly isAlone: boolean;
   readonly owner: CordonOwner;
+  /** Where its calls run. */
+  place: Place;
   readonly cpu: CpuShares = new CpuShares();
   /** By the version itself: executions of the same code have the same key, and limits and environments of their own. */
   readonly #versions = new Map<FunctionVersion, Replicas>();
@@ -73,11 +78,14 @@ export class Cordon {
   #usedMs: number = performance.now();
   /** Its memory before any function was in it; what it may use is counted from there. */
   #baseBytes = 0;
+  /** It never falls: what one function has left behind must not be another's excess. */
+  #memoryMb = 0;
 
   constructor({ key, tenant, tier, isAlone }: CordonIdentity, owner: CordonOwner) {
     this.key = key;
     this.tenant = tenant;
     this.tier = tier;
+    this.place = { tier, placement: 'local' };
     this.isAlone = isAlone;
     this.owner = owner;
   }
@@ -121,16 +129,14 @@ export class Cordon {
     return this.#baseBytes;
   }
 
-  /** What its functions may use together: the operator's measure, or the largest function and a little more. */
+  /** What its functions may use together. */
   get memoryMb(): number {
-    let largestMb = 0;
-    for (const replicas of this.#versions.values()) largestMb = Math.max(largestMb, replicas.version.limits.memoryMb);
-    return Math.max(this.owner.options.executorMemoryMb, largestMb + 64);
+    return this.#memoryMb;
   }
 
   /** The memory at which the executor is killed. */
   get memoryBoundBytes(): number {
-    return this.#baseBytes + this.memoryMb * 1024 * 1024;
+    return this.#baseBytes + this.#memoryMb * MB;
   }
 
   /** Whether one more sandbox may be opened; the one that was idle longest makes place for it. */
@@ -176,7 +182,7 @@ export class Cordon {
     if (replicas === undefined) {
       replicas = new Replicas(version, this);
       this.#versions.set(version, replicas);
-      this.#hold();
+      this.#makeRoomFor(version.limits);
     }
     replicas.run(call, sink, load, nowMs);
     if (this.#executor === null && !this.#acquiring && !this.#ended) this.#acquire();
@@ -250,6 +256,8 @@ export class Cordon {
   }
 
   #blame(blame: Blame | null): void {
+    // A network or a host that went away is no function's doing; what a function does there is held against it there.
+    if (this.place.placement === 'remote' && blame?.cause !== 'overrun') return;
     // Executions of one code have a version each: all of them are one misdeed.
     const versions = new Map(blame?.versions.map((version) => [version.key, version]));
     for (const version of versions.values())
@@ -291,6 +299,7 @@ export class Cordon {
   #bind(executor: Executor): void {
     this.#acquiring = false;
     this.#executor = executor;
+    this.place = executor.place ?? this.place;
     this.#baseBytes = executor.usage()?.rssBytes ?? 0;
     this.owner.budget.bound(this.#baseBytes);
     this.cpu.start(executor.cpuMs() ?? 0);
@@ -298,6 +307,13 @@ export class Cordon {
     if (this.#ended) return;
     this.#hold();
     for (const replicas of this.#versions.values()) replicas.pump();
+  }
+
+  /** The operator's measure, less where every function here wants less, and more where the largest would not fit. */
+  #makeRoomFor({ memoryMb, processMemoryMb }: Limits): void {
+    const ownMb = Math.min(processMemoryMb, this.owner.options.executorMemoryMb);
+    this.#memoryMb = Math.max(this.#memoryMb, ownMb, memoryMb + MB_BESIDE_HEAP);
+    this.#hold();
   }
 
   /** The kernel's bound lies above ours, because a cgroup counts caches too: it is for what grows faster than we look. */
@@ -319,7 +335,15 @@ export class Cordon {
         void this.end('a function did not end when its time was over', { versions: [version], cause: 'overrun' });
       },
       onLog: (version, invocation, entry: LogEntry) => logs.write(version, invocation, entry),
+      onDraining: () => this.#leave(),
     };
+  }
+
+  /** Its executor takes no more calls: what waits looks for another one. */
+  #leave(): void {
+    this.recycle('its executor takes no more calls');
+    for (const replicas of [...this.#versions.values()]) replicas.moveWaiting();
+    this.#rest();
   }
 
   #onExit(reason: string): void {

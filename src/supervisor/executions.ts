@@ -6,7 +6,7 @@ import { Fault, toFault } from '../core/faults.ts';
 import { DEFAULT_EGRESS } from '../core/egress.ts';
 import { requireName, type Artifact, type FunctionVersion, type HandlerKind } from '../core/function.ts';
 import type { Call, Invoker } from '../core/invocation.ts';
-import { DEFAULT_LIMITS, EXECUTE_BOUNDS, requireWithin } from '../core/limits.ts';
+import { chooseLimits, DEFAULT_LIMITS, EXECUTE_BOUNDS, requireWithin, type ChosenLimits } from '../core/limits.ts';
 import { isPrivileged, type Principal } from '../core/principal.ts';
 import { DEFAULT_TENANT } from '../core/tenant.ts';
 import type { TierName } from '../core/tier.ts';
@@ -18,6 +18,8 @@ export interface ExecutionsOptions {
   readonly maxCodeBytes: number;
   readonly maxBodyBytes: number;
   readonly maxResponseBytes: number;
+  /** What one execution may use of each; see {@link chooseLimits}. */
+  readonly largest: ChosenLimits;
   nextId(): string;
   /** Builds what the engine could not parse by itself (TypeScript); rejects with COMPILE_FAILED and a code frame. */
   build(code: string, handler: HandlerKind, tenant: string): Promise<Artifact>;
@@ -140,6 +142,7 @@ function versionOf(request: ExecutionRequest, principal: Principal, options: Exe
       responseBytes: options.maxResponseBytes,
       logBytes: LOG_BYTES,
       concurrency: 1,
+      ...chooseLimits({}, options.largest),
     },
     env: request.envVars ?? {},
     secrets: [],
@@ -152,6 +155,7 @@ function versionOf(request: ExecutionRequest, principal: Principal, options: Exe
     // Whoever may execute need not have an account to answer for mail and events.
     capabilities: [],
     codeGeneration: false,
+    minimumWall: null,
     ephemeral: true,
     artifact: { format: 'source', code, cache: null, interleaves: false },
   };

@@ -27,6 +27,7 @@ export class ExecutorPool {
   /** An executor has just failed to start: the next attempt waits a little. */
   #resting = false;
   #failuresInARow = 0;
+  #lastReason: string | null = null;
   #closed = false;
   #filled: (() => void)[] = [];
 
@@ -96,6 +97,7 @@ export class ExecutorPool {
     try {
       const executor = await this.tier.spawn();
       this.#failuresInARow = 0;
+      this.#lastReason = null;
       if (this.#closed) await executor.kill(CLOSING);
       else this.#offer(executor);
     } catch (error) {
@@ -105,9 +107,7 @@ export class ExecutorPool {
 
   /** Once is an accident, and is tried again at once. Nobody waits for more than that. */
   #failed(error: unknown): void {
-    this.#report(
-      `${this.tier.name}: an executor could not be started: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    this.#tell(error instanceof Error ? error.message : String(error));
     const unavailable = error instanceof Fault && error.code === 'TIER_UNAVAILABLE';
     if (++this.#failuresInARow < 2 && !unavailable) return;
     for (const answer of this.#waiting.splice(0))
@@ -119,6 +119,12 @@ export class ExecutorPool {
       this.#resting = false;
       this.#refill();
     }, RETRY_MS).unref();
+  }
+
+  /** Once: it may be tried again every second for hours. */
+  #tell(reason: string): void {
+    if (reason !== this.#lastReason) this.#report(`${this.tier.name}: an executor could not be started: ${reason}`);
+    this.#lastReason = reason;
   }
 
   #offer(executor: Executor): void {

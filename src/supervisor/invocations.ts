@@ -9,8 +9,8 @@ import { Collector } from './collector.ts';
 export interface InvocationsOptions {
   readonly invoker: Invoker;
   nextId(): string;
-  /** Takes a version's secrets out of a text; asked only for versions that have some. */
-  redact(version: FunctionVersion, text: string): string;
+  /** What may be shown of a text that the code wrote or threw: without the version's secrets, in its author's lines. */
+  shown(version: FunctionVersion, text: string): string;
 }
 
 /** Of a caller that is in this process. */
@@ -26,13 +26,13 @@ export function createInvocations(options: InvocationsOptions): Invocations {
 }
 
 function started(
-  { invoker, redact }: InvocationsOptions,
+  { invoker, shown }: InvocationsOptions,
   version: FunctionVersion,
   call: Call & { readonly body: Uint8Array | null },
 ): RunningInvocation {
   const startedMs = performance.now();
   const { promise, resolve } = Promise.withResolvers<InvocationOutcome>();
-  const clean = (text: string): string => (version.secrets.length === 0 ? text : redact(version, text));
+  const clean = (text: string): string => shown(version, text);
   const settle = (response: InvocationOutcome['response'], fault: Fault | null): void =>
     resolve({
       id: call.id,

@@ -3,6 +3,7 @@
 import { Fault } from '../core/faults.ts';
 import type { FunctionVersion } from '../core/function.ts';
 import type { Call, ResponseSink } from '../core/invocation.ts';
+import { limitText, type Limits } from '../core/limits.ts';
 import type { QuarantineCause } from '../core/quarantine.ts';
 import type { Executor } from '../core/tier.ts';
 import { exchangeOf } from './admission.ts';
@@ -18,6 +19,8 @@ const MAX_WAIT_MS = 10_000;
 const MAX_EXCLUSIVE = 32;
 /** Who used this share of its time as CPU time until the time was over did not wait for anything. */
 const SPIN_SHARE = 0.3;
+/** The kernel counts for the whole executor, in steps of 10 ms, and others may run in it. */
+const HINT_SHARE = 0.4;
 
 interface WaitingCall {
   readonly call: Call;
@@ -174,6 +177,9 @@ export class Replicas {
       slot.stuckCpuMs = 0;
     }
     if (this.version.ephemeral) slot.retired = true;
+    call.coldStart = slot.isFresh;
+    call.place = this.#cordon.place;
+    slot.isFresh = false;
     slot.sandbox.invoke(call, sink);
   }
 
@@ -198,8 +204,10 @@ export class Replicas {
   /** Its executor has ended it, cleanly: nobody else has suffered yet. */
   #wentWrong(slot: Slot, fault: Fault, nowMs: number): void {
     slot.retired = true;
-    const cause = causeOf(slot, fault, nowMs);
-    if (cause === null || slot.isStruck || this.#cordon.ended) return;
+    if (slot.isStruck || this.#cordon.ended) return;
+    this.#cordon.cpu.charge(this.#cordon, nowMs, slot);
+    const cause = causeOf(slot, fault, this.version.limits, nowMs);
+    if (cause === null) return;
     slot.isStruck = true;
     this.#cordon.moveOut(this, cause);
   }
@@ -271,7 +279,14 @@ export class Replicas {
 }
 
 /** What is to be held against the version; null: it may only have waited too long. */
-function causeOf({ stuckSinceMs, stuckCpuMs }: Slot, { code }: Fault, nowMs: number): QuarantineCause | null {
+function causeOf(
+  { stuckSinceMs, stuckCpuMs }: Slot,
+  { code, details }: Fault,
+  limits: Limits,
+  nowMs: number,
+): QuarantineCause | null {
   if (code === 'OUT_OF_MEMORY') return 'out-of-memory';
+  // What the executor says of CPU time is a hint: our own reading has to agree, as far as it can tell.
+  if (details.limit === limitText('cpuMs', limits)) return stuckCpuMs > limits.cpuMs * HINT_SHARE ? 'spin' : null;
   return stuckCpuMs > (nowMs - stuckSinceMs) * SPIN_SHARE ? 'spin' : null;
 }

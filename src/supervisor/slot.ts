@@ -4,6 +4,8 @@ import type { Sandbox } from '../core/tier.ts';
 
 export interface Slot {
   readonly sandbox: Sandbox;
+  /** Nothing was called in it yet. */
+  isFresh: boolean;
   /** It takes no more calls, and is closed when the last one ends. */
   retired: boolean;
   /** What went wrong in it has been held against its version. */
@@ -15,7 +17,7 @@ export interface Slot {
 }
 
 export function newSlot(sandbox: Sandbox): Slot {
-  return { sandbox, retired: false, isStruck: false, stuckSinceMs: 0, stuckCpuMs: 0 };
+  return { sandbox, isFresh: true, retired: false, isStruck: false, stuckSinceMs: 0, stuckCpuMs: 0 };
 }
 
 /** The one that was idle longest; null where none is idle. */

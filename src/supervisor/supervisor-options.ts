@@ -4,6 +4,7 @@ import type { LogSink } from '../core/invocation.ts';
 import type { QuarantineEvent } from '../core/quarantine.ts';
 import type { Tier, TierName } from '../core/tier.ts';
 import type { Meter } from '../core/usage.ts';
+import type { WallLacks } from '../core/wall-level.ts';
 
 /** Bounds that have a default. */
 export interface SupervisorBounds {
@@ -31,9 +32,13 @@ export interface SupervisorSettings extends Partial<SupervisorBounds> {
   readonly tiers: readonly Tier[];
   /** Why a tier that is not among them is missing, and what would help: sentences for an operator. */
   whyNot(tier: TierName): string;
+  /** By default no version runs that asks for a wall in particular. */
+  readonly wallLacks?: WallLacks;
   readonly logs: LogSink;
   /** Executors kept booted and unbound, for each tier. */
   readonly poolSize: number;
+  /** Tiers whose executors wait from the start on; those of others do once one was needed. By default all of them. */
+  readonly readyTiers?: readonly TierName[];
   /** What the sandboxes of one executor may use together, beyond its own base. */
   readonly executorMemoryMb: number;
   /** What all executors may use together. */

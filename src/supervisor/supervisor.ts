@@ -13,6 +13,7 @@ import { isPrivileged } from '../core/principal.ts';
 import type { QuarantinedVersion, QuarantineEvent } from '../core/quarantine.ts';
 import type { TierName } from '../core/tier.ts';
 import type { Meter } from '../core/usage.ts';
+import { UNKNOWN_WALL, wallRefusal, type WallLacks } from '../core/wall-level.ts';
 import { Admission } from './admission.ts';
 import { Cordon, type CordonOwner } from './cordon.ts';
 import { ExecutorPool } from './executor-pool.ts';
@@ -26,6 +27,7 @@ export type { SupervisorSettings } from './supervisor-options.ts';
 
 /** Attempts of a call that nothing had begun. */
 const MAX_ATTEMPTS = 3;
+const NOTHING_LACKS: WallLacks = () => [];
 const NO_METER: Meter = { add: () => undefined };
 
 /** What there is now, for metrics. */
@@ -83,7 +85,9 @@ export class Supervisor implements CordonOwner, Invoker {
 
   /** Fills the pools, so that the first function of a tenant does not wait for a process. */
   async start(): Promise<void> {
-    await Promise.all([...this.#pools.values()].map((pool) => pool.fill()));
+    const { readyTiers } = this.options;
+    const ready = [...this.#pools.values()].filter(({ tier }) => readyTiers?.includes(tier.name) !== false);
+    await Promise.all(ready.map((pool) => pool.fill()));
   }
 
   get cordons(): readonly Cordon[] {
@@ -105,8 +109,11 @@ export class Supervisor implements CordonOwner, Invoker {
       version,
       sink,
       this.#closing
-        ? new Fault('SHUTTING_DOWN', 'Cordon is shutting down')
-        : new Fault('SANDBOX_RECYCLED', 'The sandbox was recycled before this request began', { retryAfterSeconds: 1 }),
+        ? new Fault('SHUTTING_DOWN', 'Cordon is shutting down', { begun: false })
+        : new Fault('SANDBOX_RECYCLED', 'The sandbox was recycled before this request began', {
+            retryAfterSeconds: 1,
+            begun: false,
+          }),
     );
   }
 
@@ -195,15 +202,18 @@ export class Supervisor implements CordonOwner, Invoker {
     cordon.run(version, call, sink, load);
   }
 
-  /** Throws QUARANTINED, OVERLOADED. */
+  /** Throws QUARANTINED, OVERLOADED, and TIER_UNAVAILABLE where a weaker wall stands than the version was deployed for. */
   #cordonFor(version: FunctionVersion, call: Call): Cordon {
-    const refusal = this.quarantine.refusal(version);
+    // Another host has walls of its own, and holds them against what the version asks for.
+    const isLocal = this.#pools.get(version.tier)?.tier.traits.isLocal !== false;
+    const lacks = isLocal ? (this.options.wallLacks ?? UNKNOWN_WALL) : NOTHING_LACKS;
+    const refusal = wallRefusal(version.minimumWall, lacks) ?? this.quarantine.refusal(version);
     if (refusal !== null) throw refusal;
     const isHeld = this.quarantine.holds(version);
     const key = this.#keyOf(version, call, isHeld);
     let cordon = this.#cordons.get(key);
     if (cordon === undefined || cordon.closed) {
-      this.budget.requireRoom(this.#cordons.values());
+      if (isLocal) this.budget.requireRoom(this.#cordons.values());
       cordon = new Cordon(
         { key, tenant: version.tenant, tier: version.tier, isAlone: isHeld && !version.ephemeral },
         this,
@@ -216,18 +226,20 @@ export class Supervisor implements CordonOwner, Invoker {
 
   /**
    * Who is in quarantine is alone; privileged callers never share with others; the rest is the version's own choice.
-   * Executions in quarantine share with each other: code costs nothing to make up, and executors do.
+   * Executions in quarantine share with each other: code costs nothing to make up, and executors do. Where a tier has an
+   * executor serve one function alone, nobody shares.
    */
   #keyOf(version: FunctionVersion, call: Call, isHeld: boolean): string {
+    const isLone = this.#pools.get(version.tier)?.tier.traits.sharesExecutor === false;
     const set = isHeld
-      ? `alone ${version.tenant} ${version.ephemeral ? '' : version.key}`
-      : version.cordon === 'function'
-        ? `function ${version.tenant}/${version.name}`
+      ? `alone ${version.tenant} ${version.ephemeral && !isLone ? '' : version.key}`
+      : version.cordon === 'function' || isLone
+        ? `function ${version.tenant}/${isLone && version.ephemeral ? version.key : version.name}`
         : version.cordon === 'tenant'
           ? `tenant ${version.tenant}`
           : 'shared';
     const privileged = isPrivileged(call.principal) ? ' privileged' : '';
-    return `${version.tier} ${set}${privileged}${version.ephemeral ? this.#nextLane() : ''}`;
+    return `${version.tier} ${set}${privileged}${version.ephemeral && !isLone ? this.#nextLane() : ''}`;
   }
 
   /** Executions need an isolate each, and an executor makes them one after another: each core has an executor of its own. */

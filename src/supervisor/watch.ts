@@ -32,6 +32,10 @@ const SLOW_EVERY = 5;
 /** Usage is told, and idle sandboxes are looked for, every so many beats. */
 const SECOND_EVERY = 50;
 const SILENCE_MS = 2_000;
+/** A network may stand still for longer than a process may. */
+const REMOTE_SILENCE_MS = 10_000;
+/** What an executor may take to end what is over its CPU time. */
+const CPU_GRACE_MS = 500;
 /** A beat that comes this late says that the host itself stood still: what the executors said since then is still unread. */
 const STALL_MS = 500;
 /** Above this share of the bound, idle sandboxes are evicted. */
@@ -101,10 +105,15 @@ function watchMemory(cordon: Cordon, options: SupervisorOptions): number {
   return usage.rssBytes;
 }
 
-/** In a shared executor the time is an estimate, and moves a version to one of its own; there it is exact, and the end. */
+/**
+ * The executor ends what is over its CPU time, by V8's own count; this is for one that does not. In a shared executor the
+ * time is an estimate, and moves a version to one of its own; there it is exact, and the end.
+ */
 function watchCpu(cordon: Cordon, now: number, { cpuMs, report }: SupervisorOptions): void {
   cordon.cpu.charge(cordon, now);
-  const runaway = runawayOf(cordon.replicas, cpuMs);
+  const runaway = runawayOf(cordon.replicas, ({ limits }, inFlight) =>
+    cordon.isAlone ? Math.min(cpuMs, limits.cpuMs * inFlight + CPU_GRACE_MS) : cpuMs,
+  );
   if (runaway === null) return;
   const { version } = runaway.replicas;
   if (!cordon.isAlone) {
@@ -112,16 +121,17 @@ function watchCpu(cordon: Cordon, now: number, { cpuMs, report }: SupervisorOpti
     runaway.slot.isStruck = true;
     return;
   }
-  report(`executor of ${cordon.key}: ${version.key} used more than ${cpuMs} ms of CPU time`);
-  const fault = new Fault('TIMED_OUT', `Execution used more than ${cpuMs / 1000}s of CPU time`, {
-    limit: `cpu-ms=${cpuMs}`,
+  const limitMs = Math.min(cpuMs, version.limits.cpuMs);
+  report(`executor of ${cordon.key}: ${version.key} used more than ${limitMs} ms of CPU time`);
+  const fault = new Fault('TIMED_OUT', `Execution used more than ${limitMs / 1000}s of CPU time`, {
+    limit: `cpu-ms=${limitMs}`,
   });
   void cordon.end('a function used more CPU time than it may', { versions: [version], cause: 'cpu' }, fault);
 }
 
 function watchPulse(cordon: Cordon, now: number, options: SupervisorOptions): void {
   const silentMs = cordon.executor?.tick(now) ?? 0;
-  if (silentMs > SILENCE_MS) {
+  if (silentMs > (cordon.place.placement === 'local' ? SILENCE_MS : REMOTE_SILENCE_MS)) {
     options.report(`executor of ${cordon.key}: no sign of life for ${Math.round(silentMs)} ms`);
     return void cordon.end('it gave no sign of life', { versions: cordon.running(), cause: 'silence' });
   }

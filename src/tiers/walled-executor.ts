@@ -1,6 +1,7 @@
 /** WalledExecutor: a child process of ours behind an OS wall, and the session on its channel. */
 
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import type { Capabilities } from '../core/capability.ts';
 import { Fault } from '../core/faults.ts';
 import type { FunctionVersion } from '../core/function.ts';
@@ -13,6 +14,8 @@ const READY_DEADLINE_MS = 10_000;
 /** What an executor writes outside of its channel is kept for the reason of its death, no more. */
 const KEPT_OUTPUT = 4 * 1024;
 const PAGE_BYTES = 4096;
+/** Node, V8 and isolated-vm together: a few threads for each processor, and some for whatever else. */
+const MAX_TASKS = 64 + 4 * availableParallelism();
 
 let counter = 0;
 
@@ -22,7 +25,7 @@ export async function startExecutor(
   command: WalledCommand,
   capabilities: Capabilities | null,
 ): Promise<Executor> {
-  const process = await wall.start({ profile: 'executor', ...command });
+  const process = await wall.start({ profile: 'executor', limits: { maxTasks: MAX_TASKS }, ...command });
   const executor = new WalledExecutor(process, capabilities);
   await executor.ready();
   return executor;

@@ -25,7 +25,7 @@ export function onlyNodeStarts(
   system: readonly Bind[],
   tools: readonly string[],
 ): LandlockOrder | null {
-  if (command.profile !== 'executor' || !command.nodeFlags.includes(NO_FFI)) return null;
+  if ((command.profile ?? 'program') === 'program' || !command.nodeFlags.includes(NO_FFI)) return null;
   const startable = system.filter(({ host }) => !tools.includes(host));
   return {
     optional: true,

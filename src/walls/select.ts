@@ -3,6 +3,7 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { WallLevel } from '../core/wall-level.ts';
 import { createBwrapWall } from './bwrap.ts';
 import { openCgroups } from './cgroup/select.ts';
 import { createLandlockWall } from './landlock.ts';
@@ -12,7 +13,7 @@ import { UidAllocator } from './uids.ts';
 import type { UidRange } from './uids.ts';
 import { createUnshareWall } from './unshare.ts';
 import { missingGuarantees } from './wall.ts';
-import type { Wall, WalledProcess, WallLevel, WallName, WallParts, WallProbe } from './wall.ts';
+import type { Wall, WalledProcess, WallName, WallParts, WallProbe } from './wall.ts';
 
 const READY_DEADLINE_MS = 10_000;
 

@@ -8,6 +8,7 @@
 
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
+import type { WallLevel } from '../core/wall-level.ts';
 import type { Cgroups } from './cgroup/cgroup.ts';
 import type { ProfileName } from './seccomp/profiles.ts';
 import type { UidAllocator } from './uids.ts';
@@ -27,10 +28,6 @@ export type WallGuarantee =
   | 'capabilities' // none, and no way to gain any
   | 'session' // dies with the host, has no terminal
   | 'seccomp'; // asks the kernel for nothing but what its profile names
-
-/** What the operator, or a function, may ask for at least. */
-export const WALL_LEVELS = ['namespaces', 'landlock', 'none'] as const;
-export type WallLevel = (typeof WALL_LEVELS)[number];
 
 const OF_LANDLOCK: readonly WallGuarantee[] = ['user', 'network', 'files', 'capabilities', 'seccomp'];
 

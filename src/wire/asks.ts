@@ -7,25 +7,21 @@
 
 import type {
   Capabilities,
+  CapabilityCall,
   CapabilityCaller,
   CapabilityExchange,
   CapabilityRefusal,
   CapabilitySink,
 } from '../core/capability.ts';
+import { limitText } from '../core/limits.ts';
 import type { AnswerAllowance } from './answer-allowance.ts';
 import { BodyReceiver, BodySender, type BodyFrames } from './body.ts';
 import type { Connection } from './connection.ts';
 import { FrameType, type AnswerFailMeta, type AnswerHeadMeta } from './frames.ts';
+import { LentAsk, type AskOwner } from './lent-ask.ts';
 import { askBody, askNumber, metaBody, parseMeta, ProtocolError } from './meta.ts';
 import { readAsk, type ReadAsk } from './verdicts.ts';
 
-/** So many may be open at once in one call; the next is refused. */
-export const MAX_OPEN_ASKS = 64;
-
-const TOO_MANY: CapabilityRefusal = {
-  code: 'TOO_MANY_REQUESTS',
-  message: `more than ${MAX_OPEN_ASKS} requests of one invocation are open at once`,
-};
 const CANCELLED: CapabilityRefusal = { code: 'CANCELLED', message: 'the invocation is over' };
 const UNAVAILABLE: CapabilityRefusal = { code: 'UNAVAILABLE', message: 'this host offers no capabilities' };
 const FAILED: CapabilityRefusal = { code: 'INTERNAL', message: 'the host failed to begin it' };
@@ -36,7 +32,17 @@ export interface AskHost {
   /** Null where there are none: every ask is refused. */
   readonly capabilities: Capabilities | null;
   readonly allowance: AnswerAllowance;
+  /** Told once of each limit that a call has reached. */
+  onLimit(call: number, name: AskLimit): void;
 }
+
+type AskLimit = 'subrequests' | 'openStreams' | 'egressBytes';
+
+const EXCESS: Readonly<Record<AskLimit, { readonly code: string; readonly what: string }>> = {
+  subrequests: { code: 'TOO_MANY_REQUESTS', what: 'requests in one invocation' },
+  openStreams: { code: 'TOO_MANY_REQUESTS', what: 'requests of one invocation are open at once' },
+  egressBytes: { code: 'TOO_LARGE', what: 'bytes were sent and received by the requests of one invocation' },
+};
 
 export class HostAsks {
   readonly #host: AskHost;
@@ -44,6 +50,11 @@ export class HostAsks {
   readonly #caller: CapabilityCaller;
   readonly #open = new Map<number, HostAsk>();
   #last = 0;
+  /** Those that came by another way than the connection. */
+  readonly #lent = new Set<LentAsk>();
+  #begun = 0;
+  #movedBytes = 0;
+  readonly #reached = new Set<AskLimit>();
   #closed = false;
 
   /** `call` is its id on the connection. */
@@ -67,6 +78,22 @@ export class HostAsks {
     this.#closed = true;
     for (const ask of this.#open.values()) ask.cancel();
     this.#open.clear();
+    for (const ask of this.#lent) ask.cancel();
+    this.#lent.clear();
+  }
+
+  /** Begins one that did not come by the connection; a refusal reaches the sink later. */
+  lend(asked: CapabilityCall, sink: CapabilitySink): CapabilityExchange {
+    const { capabilities } = this.#host;
+    const ask = new LentAsk(sink, { over: () => void this.#lent.delete(ask), moved: (bytes) => this.#moved(bytes) });
+    const refusal = this.#refusal() ?? (capabilities === null ? UNAVAILABLE : null);
+    if (refusal !== null || capabilities === null) ask.refuseLater(refusal ?? UNAVAILABLE);
+    else {
+      this.#begun++;
+      this.#lent.add(ask);
+      ask.start(capabilities, this.#caller, asked);
+    }
+    return ask;
   }
 
   #begin(read: ReadAsk, body: Buffer): void {
@@ -77,14 +104,35 @@ export class HostAsks {
     const refusal = this.#refusal();
     if (refusal !== null || capabilities === null)
       return sendFailure(this.#host, this.#call, read.number, refusal ?? UNAVAILABLE);
-    const ask = new HostAsk(this.#host, this.#call, read.number, () => void this.#open.delete(read.number));
+    this.#begun++;
+    const ask = new HostAsk(this.#host, this.#call, read.number, {
+      over: () => void this.#open.delete(read.number),
+      moved: (bytes) => this.#moved(bytes),
+    });
     this.#open.set(read.number, ask);
     ask.start(capabilities, this.#caller, read, body);
   }
 
   #refusal(): CapabilityRefusal | null {
     if (this.#closed) return CANCELLED;
-    return this.#open.size >= MAX_OPEN_ASKS ? TOO_MANY : null;
+    const { subrequests, openStreams, egressBytes } = this.#caller.version.limits;
+    if (this.#begun >= subrequests) return this.#excess('subrequests');
+    if (this.#open.size + this.#lent.size >= openStreams) return this.#excess('openStreams');
+    return this.#movedBytes > egressBytes ? this.#excess('egressBytes') : null;
+  }
+
+  /** Counts bytes of any body; what they are refused with, where they are too many. */
+  #moved(bytes: number): CapabilityRefusal | null {
+    this.#movedBytes += bytes;
+    return this.#movedBytes > this.#caller.version.limits.egressBytes ? this.#excess('egressBytes') : null;
+  }
+
+  #excess(name: AskLimit): CapabilityRefusal {
+    const { limits } = this.#caller.version;
+    if (!this.#reached.has(name)) this.#host.onLimit(this.#call, name);
+    this.#reached.add(name);
+    const { code, what } = EXCESS[name];
+    return { code, message: `more than ${limits[name]} ${what}`, details: { limit: limitText(name, limits) } };
   }
 }
 
@@ -94,7 +142,7 @@ class HostAsk implements CapabilitySink, BodyFrames {
   readonly #connection: Connection;
   readonly #call: number;
   readonly #number: number;
-  readonly #onOver: () => void;
+  readonly #owner: AskOwner;
   readonly #answer: BodySender;
   /** From the beginning of its body to the end of it. */
   #body: BodyReceiver | null = null;
@@ -104,16 +152,18 @@ class HostAsk implements CapabilitySink, BodyFrames {
   /** The guest has heard its last word. */
   #over = false;
 
-  constructor(host: AskHost, call: number, number: number, onOver: () => void) {
+  constructor(host: AskHost, call: number, number: number, owner: AskOwner) {
     this.#host = host;
     this.#connection = host.connection;
     this.#call = call;
     this.#number = number;
-    this.#onOver = onOver;
+    this.#owner = owner;
     this.#answer = new BodySender(this);
   }
 
   start(capabilities: Capabilities, caller: CapabilityCaller, { kind, bodyKind, meta }: ReadAsk, whole: Buffer): void {
+    const refusal = bodyKind === 1 ? this.#owner.moved(whole.length) : null;
+    if (refusal !== null) return this.fail(refusal);
     if (bodyKind === 2)
       this.#body = new BodyReceiver((bytes) =>
         this.#connection.sendNumbers(FrameType.ANSWER_CREDIT, this.#call, this.#number, bytes),
@@ -169,7 +219,11 @@ class HostAsk implements CapabilitySink, BodyFrames {
   }
 
   data(chunk: Uint8Array): boolean {
-    return this.#over || this.#answer.write(chunk, () => this.#drained());
+    if (this.#over) return true;
+    const refusal = this.#owner.moved(chunk.length);
+    if (refusal === null) return this.#answer.write(chunk, () => this.#drained());
+    this.#refuse(refusal);
+    return true;
   }
 
   end(): void {
@@ -203,8 +257,17 @@ class HostAsk implements CapabilitySink, BodyFrames {
   #data(payload: Buffer): void {
     const body = this.#requireBody();
     body.count(payload.length);
+    const refusal = this.#over ? null : this.#owner.moved(payload.length);
+    if (refusal !== null) return this.#refuse(refusal);
     if (!this.#served && this.#exchange?.write(payload, () => body.resume()) === false) body.hold();
     body.consumed();
+  }
+
+  /** In the middle of it: the service hears no more of it, and the guest hears why. */
+  #refuse(refusal: CapabilityRefusal): void {
+    this.#finish();
+    this.cancel();
+    sendFailure(this.#host, this.#call, this.#number, refusal);
   }
 
   #requireBody(): BodyReceiver {
@@ -214,7 +277,7 @@ class HostAsk implements CapabilitySink, BodyFrames {
 
   #finish(): void {
     this.#over = true;
-    this.#onOver();
+    this.#owner.over();
   }
 }
 

@@ -8,6 +8,8 @@
 export interface BuildRequest {
   readonly entry: string;
   readonly handler: 'module' | 'script';
+  /** What will run it: a bare engine with the web's API, or a whole Node. */
+  readonly engine: 'web' | 'node';
   /** A larger bundle is not worth sending. */
   readonly maxBundleBytes: number;
   /** A larger cache or source map is left out. */

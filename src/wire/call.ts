@@ -3,14 +3,16 @@
  * sink of the caller. The outcome reaches the sink exactly once, whatever the guest sends.
  */
 
+import type { CapabilityCall, CapabilityExchange, CapabilitySink } from '../core/capability.ts';
 import { Fault } from '../core/faults.ts';
 import type { Call, Exchange, LogEntry, ResponseSink } from '../core/invocation.ts';
+import { limitText } from '../core/limits.ts';
 import { HostAsks, type AskHost } from './asks.ts';
 import { BodyReceiver, BodySender, type BodyFrames } from './body.ts';
 import type { Connection } from './connection.ts';
 import { FrameType } from './frames.ts';
 import { metaBody, parseMeta, ProtocolError, readCredit } from './meta.ts';
-import type { HostSandbox } from './session.ts';
+import type { HostSandbox } from './host-sandbox.ts';
 import { readFault, readHead } from './verdicts.ts';
 
 /** `open`: nothing came yet. `streaming`: the head came. `done`: the sink has its outcome; only SETTLED may follow. */
@@ -89,11 +91,12 @@ export class HostCall implements Exchange, BodyFrames {
 
   /** Takes one frame of what this call asks for. Nothing in it says on whose behalf: that is known here. */
   ask(type: number, payload: Buffer, host: AskHost): void {
-    if (this.#asks === null) {
-      this.#asks = new HostAsks(host, this.id, { version: this.sandbox.version, call: this.call });
-      if (this.#abandoned) this.#asks.close();
-    }
-    this.#asks.receive(type, payload);
+    this.#asksOn(host).receive(type, payload);
+  }
+
+  /** The same for what came by another way. */
+  lend(asked: CapabilityCall, sink: CapabilitySink, host: AskHost): CapabilityExchange {
+    return this.#asksOn(host).lend(asked, sink);
   }
 
   /** Its slot is free: nothing of it is left, and what it asked for is cancelled. */
@@ -124,7 +127,7 @@ export class HostCall implements Exchange, BodyFrames {
         return this.#reply(payload);
       case FrameType.HEAD: {
         this.#expect('open', 'HEAD');
-        const [status, headers] = readHead(parseMeta(payload));
+        const [status, headers] = readHead(parseMeta(payload), this.call.upgrades);
         this.#state = 'streaming';
         this.#receiver = new BodyReceiver((bytes) => this.#connection.sendNumber(FrameType.CREDIT, this.id, bytes));
         this.#sink?.head(status, headers);
@@ -140,8 +143,11 @@ export class HostCall implements Exchange, BodyFrames {
         return false;
       case FrameType.FAULT: {
         if (this.#state === 'done') throw new ProtocolError('a FAULT after the outcome');
-        const [code, message, stack] = readFault(parseMeta(payload));
-        this.#fail(new Fault(code, message, stack === null ? {} : { stack }));
+        const { code, message, stack, limit } = readFault(parseMeta(payload), this.sandbox.platformFaults);
+        const { limits } = this.sandbox.version;
+        const named = limit === null ? {} : { limit: limitText(limit, limits) };
+        const later = this.sandbox.platformFaults.has(code) ? { retryAfterSeconds: 1 } : {};
+        this.#fail(new Fault(code, message, { ...later, ...named, ...(stack === null ? {} : { stack }) }));
         return true;
       }
       case FrameType.NOT_BEGUN:
@@ -188,6 +194,13 @@ export class HostCall implements Exchange, BodyFrames {
     this.#sender?.stop();
     this.#receiver = null;
     return sink;
+  }
+
+  #asksOn(host: AskHost): HostAsks {
+    if (this.#asks !== null) return this.#asks;
+    this.#asks = new HostAsks(host, this.id, { version: this.sandbox.version, call: this.call });
+    if (this.#abandoned) this.#asks.close();
+    return this.#asks;
   }
 
   #abandon(): void {

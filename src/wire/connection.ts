@@ -6,7 +6,7 @@
  * length out of bounds ends the connection before anything is allocated for it.
  */
 
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { CHUNK_BYTES, FrameType, HEADER_BYTES } from './frames.ts';
 
 export interface ConnectionOptions {
@@ -21,6 +21,8 @@ export interface ConnectionOptions {
 
 const BATCH_BYTES = 64 * 1024;
 const COPY_BELOW_BYTES = 8 * 1024;
+/** As Node has it: where a function shares this thread, the global one may be replaced. */
+const atTurnEnd: (flush: () => void) => unknown = setImmediate;
 /** A JavaScript string of n UTF-16 units takes at most 3n bytes of UTF-8. */
 const MAX_BYTES_PER_UNIT = 3;
 
@@ -36,7 +38,7 @@ export interface FrameSender {
 }
 
 export class Connection implements FrameSender {
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #options: ConnectionOptions;
   #batch: Buffer = Buffer.allocUnsafeSlow(BATCH_BYTES);
   #batchLength = 0;
@@ -51,7 +53,7 @@ export class Connection implements FrameSender {
   #closed = false;
   #sentBytes = 0;
 
-  constructor(socket: Socket, options: ConnectionOptions) {
+  constructor(socket: Duplex, options: ConnectionOptions) {
     this.#socket = socket;
     this.#options = options;
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
@@ -176,7 +178,7 @@ export class Connection implements FrameSender {
     if (this.#closed) this.#batchLength = 0;
     if (this.#flushScheduled) return;
     this.#flushScheduled = true;
-    setImmediate(() => this.flush());
+    atTurnEnd(() => this.flush());
   }
 
   #receive(chunk: Buffer): void {

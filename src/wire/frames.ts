@@ -34,6 +34,8 @@ export const FrameType = {
   CALL: 3,
   CANCEL: 4,
   PING: 5,
+  // To a remote host only: what it lacked of a sandbox that was opened.
+  CONTENT: 6,
   // Either way: the chunks of a body, and the right to send more of them.
   DATA: 8,
   END: 9,
@@ -50,6 +52,9 @@ export const FrameType = {
   GONE: 24,
   PONG: 25,
   BROKEN: 26,
+  // Of a remote host only: it lacks the content of this sandbox; it takes no more calls, and finishes those it has.
+  NEED_CONTENT: 27,
+  DRAINING: 28,
   // Guest to host, of one ask: it begins, the chunks of its body, the end of that, nobody wants the answer any more, and
   // the right to send more of the answer.
   ASK: 32,
@@ -71,12 +76,16 @@ export interface OpenMeta {
   readonly format: 'script' | 'module' | 'source';
   readonly codeBytes: number;
   readonly interleaves: boolean;
+  /** Strings and bytes may become code. */
+  readonly codeGeneration: boolean;
   readonly functionName: string;
   readonly handler: 'module' | 'script';
   readonly handlerName: string;
   readonly memoryMb: number;
   readonly responseBytes: number;
   readonly logBytes: number;
+  readonly cpuMs: number;
+  readonly pendingTimers: number;
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -98,6 +107,8 @@ export type CallMeta = readonly [
   invocationId: string,
   query: unknown,
   principal: PrincipalMeta | null,
+  /** For another host, where the call can be answered with 101. */
+  upgrades?: 1,
 ];
 
 /** Who calls, for the function to see; null for anonymous. */
@@ -106,7 +117,8 @@ export type PrincipalMeta = readonly [id: string | null, email: string | null, r
 /** REPLY and HEAD. `settled` (REPLY only): nothing of the invocation is left running. */
 export type HeadMeta = readonly [status: number, headers: readonly string[], settled: 0 | 1];
 
-export type FaultMeta = readonly [code: string, message: string, stack: string | null];
+/** `limit`: which field of the version's limits it comes from, where the code does not say it. */
+export type FaultMeta = readonly [code: string, message: string, stack: string | null, limit?: string];
 
 export type LogMeta = readonly [level: string, message: string];
 

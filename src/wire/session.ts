@@ -7,7 +7,7 @@
  */
 
 import type { Socket } from 'node:net';
-import type { Capabilities } from '../core/capability.ts';
+import type { Capabilities, CapabilityCall, CapabilityExchange, CapabilitySink } from '../core/capability.ts';
 import { Fault } from '../core/faults.ts';
 import type { FunctionVersion } from '../core/function.ts';
 import type { Call, LogEntry, ResponseSink } from '../core/invocation.ts';
@@ -19,7 +19,9 @@ import { AnswerAllowance } from './answer-allowance.ts';
 import type { AskHost } from './asks.ts';
 import { HostCall } from './call.ts';
 import { Connection } from './connection.ts';
-import { FrameType, MAX_FRAME_TO_HOST, type CallMeta, type OpenMeta, type PrincipalMeta } from './frames.ts';
+import { EXECUTOR, type FarSide } from './far-side.ts';
+import { FrameType, MAX_FRAME_TO_HOST, type CallMeta, type PrincipalMeta } from './frames.ts';
+import { HostSandbox } from './host-sandbox.ts';
 import { parseMeta, ProtocolError } from './meta.ts';
 import { readFault, readLog } from './verdicts.ts';
 
@@ -34,19 +36,32 @@ export interface SessionEvents {
   onOverrun(version: FunctionVersion): void;
   onLog(version: FunctionVersion, invocation: string | null, entry: LogEntry): void;
   onClosed(): void;
+  /** It takes no more calls, and finishes those it has. */
+  onDraining?(): void;
 }
 
-/** How long after its deadline a call may still be ended by the executor itself, which knows more. */
-const OVERRUN_GRACE_MS = 600;
+/** Sandboxes that are closed and may still log. */
+const MAX_CLOSED = 64;
 
 /** Log text that one connection may send in a second; more is an attack on the host, not logging. */
 const LOG_BYTES_A_SECOND = 16 * 1024 * 1024;
+
+/** For whoever asks on behalf of a call by another way than the connection. */
+export interface LiveCall {
+  readonly version: FunctionVersion;
+  readonly invocation: string;
+  /** The same limits hold as for what the connection asks for; it is cancelled when the call is over. */
+  ask(call: CapabilityCall, sink: CapabilitySink): CapabilityExchange;
+}
 
 export class HostSession {
   readonly #connection: Connection;
   readonly #events: SessionEvents;
   readonly #askHost: AskHost;
+  readonly #far: FarSide;
   readonly #sandboxes = new Map<number, HostSandbox>();
+  /** Those closed last: a function may log something when it hears of that. */
+  readonly #closed = new Map<number, FunctionVersion>();
   readonly #calls = new IdTable<HostCall>();
   #nextSandbox = 1;
   #nextCall = 1;
@@ -57,8 +72,9 @@ export class HostSession {
   #ended = false;
 
   /** `capabilities` serves what calls ask for; without it they are refused. */
-  constructor(socket: Socket, events: SessionEvents, capabilities: Capabilities | null) {
+  constructor(socket: Socket, events: SessionEvents, capabilities: Capabilities | null, far: FarSide = EXECUTOR) {
     this.#events = events;
+    this.#far = far;
     this.#connection = new Connection(socket, {
       maxFrameBytes: MAX_FRAME_TO_HOST,
       splitsData: true,
@@ -75,22 +91,7 @@ export class HostSession {
 
   open(version: FunctionVersion, events: SandboxEvents): Sandbox {
     const id = this.#nextSandbox++;
-    const { artifact, limits } = version;
-    const meta: OpenMeta = {
-      format: artifact.format,
-      codeBytes: artifact.code.length,
-      interleaves: artifact.interleaves,
-      functionName: version.name,
-      handler: version.handler,
-      handlerName: version.handlerName,
-      memoryMb: limits.memoryMb,
-      responseBytes: limits.responseBytes,
-      logBytes: limits.logBytes,
-      cpuMs: limits.cpuMs,
-      pendingTimers: limits.pendingTimers,
-      env: version.env,
-    };
-    const body = artifact.cache === null ? artifact.code : Buffer.concat([artifact.code, artifact.cache]);
+    const { meta, body } = this.#far.opening(version);
     this.#connection.sendMeta(FrameType.OPEN, id, JSON.stringify(meta), body);
     const sandbox = new HostSandbox(this, id, version, events);
     if (!this.#ended) this.#sandboxes.set(id, sandbox);
@@ -99,7 +100,8 @@ export class HostSession {
 
   /** Sends a heartbeat, ends calls that are long past their deadline; returns how long the far side has been silent. */
   tick(nowMs: number): number {
-    for (const call of this.#calls.values()) if (nowMs > call.deadlineMs + OVERRUN_GRACE_MS) this.#overrun(call);
+    for (const call of this.#calls.values())
+      if (nowMs > call.deadlineMs + this.#far.overrunGraceMs) this.#overrun(call);
     const silentMs = this.#unansweredSinceMs === null ? 0 : nowMs - this.#unansweredSinceMs;
     if (this.#unansweredSinceMs === null) {
       this.#unansweredSinceMs = nowMs;
@@ -147,13 +149,36 @@ export class HostSession {
       call.query ?? null,
       principalMeta(call.principal),
     ];
-    this.#connection.sendMeta(FrameType.CALL, id, JSON.stringify(meta), body);
+    const text = JSON.stringify(call.upgrades === true ? [...meta, 1] : meta);
+    this.#connection.sendMeta(FrameType.CALL, id, text, body);
     return hostCall;
+  }
+
+  /** For {@link HostSandbox} only: codes of the platform that the far side may end a call with. */
+  get platformFaults(): ReadonlySet<string> {
+    return this.#far.platformFaults;
+  }
+
+  /** An invocation that is under way here; undefined where there is none of that id. */
+  live(invocation: string): LiveCall | undefined {
+    const call = this.#calls.values().find((candidate) => candidate.call.id === invocation);
+    if (call === undefined) return undefined;
+    const { version } = call.sandbox;
+    return { version, invocation, ask: (asked, sink) => call.lend(asked, sink, this.#askHost) };
+  }
+
+  /** Calls under way. */
+  get inFlight(): number {
+    let sum = 0;
+    for (const sandbox of this.#sandboxes.values()) sum += sandbox.inFlight;
+    return sum;
   }
 
   /** For {@link HostSandbox} only. */
   closeSandbox(sandbox: HostSandbox): void {
     if (!this.#sandboxes.delete(sandbox.id)) return;
+    this.#closed.set(sandbox.id, sandbox.version);
+    if (this.#closed.size > MAX_CLOSED) for (const [id] of this.#closed.entries().take(1)) this.#closed.delete(id);
     this.#connection.send(FrameType.CLOSE, sandbox.id);
     this.#loseCallsOf(sandbox, new Fault('SANDBOX_RECYCLED', 'The sandbox was closed under this request'));
   }
@@ -213,6 +238,10 @@ export class HostSession {
         return this.#sandboxGone(stream, payload);
       case FrameType.READY:
         return this.#events.onReady();
+      case FrameType.NEED_CONTENT:
+        return this.#sendContent(stream);
+      case FrameType.DRAINING:
+        return this.#events.onDraining?.();
       case FrameType.BROKEN: {
         const { message } = readFault(parseMeta(payload));
         return this.#break(message, this.#sandboxes.get(stream)?.version ?? null);
@@ -220,6 +249,16 @@ export class HostSession {
       default:
         throw new ProtocolError(`a frame of the unknown type ${type}`);
     }
+  }
+
+  /** Once for each sandbox, or a far side that asks on and on would fill the host's memory. */
+  #sendContent(id: number): void {
+    const sandbox = this.#sandboxes.get(id);
+    if (sandbox === undefined) return requireMade(FrameType.NEED_CONTENT, 'sandbox', id, this.#nextSandbox);
+    const { content } = this.#far;
+    if (content === null || sandbox.hasContent) throw new ProtocolError(`the content of sandbox ${id} out of turn`);
+    sandbox.hasContent = true;
+    this.#connection.sendBytes(FrameType.CONTENT, id, content(sandbox.version));
   }
 
   #deliver(call: HostCall, type: number, payload: Buffer): void {
@@ -275,10 +314,10 @@ export class HostSession {
   }
 
   #logOfSandbox(id: number, payload: Buffer): void {
-    const sandbox = this.#sandboxes.get(id);
+    const version = this.#sandboxes.get(id)?.version ?? this.#closed.get(id);
     this.#countLog(payload);
-    if (sandbox === undefined) return requireMade(FrameType.SANDBOX_LOG, 'sandbox', id, this.#nextSandbox);
-    this.#events.onLog(sandbox.version, null, readLog(parseMeta(payload)));
+    if (version === undefined) return requireMade(FrameType.SANDBOX_LOG, 'sandbox', id, this.#nextSandbox);
+    this.#events.onLog(version, null, readLog(parseMeta(payload)));
   }
 
   /** The guest has an error of it; the log says so too, because code may swallow errors. */
@@ -310,45 +349,4 @@ const principalMeta = ({ role, id, email, roles }: Principal): PrincipalMeta | n
 /** A sandbox or call that has ended may still have had frames under way; what was never made can't. */
 function requireMade(type: number, kind: 'call' | 'sandbox', id: number, next: number): void {
   if (id === 0 || id >= next) throw new ProtocolError(`frame ${type} for ${kind} ${id}, which was never made`);
-}
-
-/** A sandbox as the host sees it: an id on a connection, and a count of what is in flight. */
-export class HostSandbox implements Sandbox {
-  readonly version: FunctionVersion;
-  readonly id: number;
-  readonly #session: HostSession;
-  readonly #events: SandboxEvents;
-  inFlight = 0;
-  idleSinceMs: number = performance.now();
-
-  constructor(session: HostSession, id: number, version: FunctionVersion, events: SandboxEvents) {
-    this.#session = session;
-    this.id = id;
-    this.version = version;
-    this.#events = events;
-  }
-
-  invoke(call: Call, sink: ResponseSink): void {
-    this.inFlight++;
-    call.attempts++;
-    sink.attach(this.#session.startCall(this, call, sink));
-  }
-
-  close(): void {
-    this.#session.closeSandbox(this);
-  }
-
-  /** For {@link HostSession} only. */
-  settled(call: HostCall): void {
-    this.inFlight--;
-    call.ended();
-    if (this.inFlight === 0) this.idleSinceMs = performance.now();
-    this.#events.onSettled(call.fault);
-    if (call.orphan !== null) this.#events.onNotBegun(call.call, call.orphan);
-  }
-
-  /** For {@link HostSession} only. */
-  gone(cause: Fault): void {
-    this.#events.onGone(cause);
-  }
 }

@@ -2,6 +2,7 @@
 
 import type { FaultCode } from '../core/faults.ts';
 import type { LogEntry, LogLevel } from '../core/invocation.ts';
+import type { Limits } from '../core/limits.ts';
 import { ProtocolError } from './meta.ts';
 
 const GUEST_FAULTS: ReadonlySet<string> = new Set<FaultCode>([
@@ -17,18 +18,31 @@ const GUEST_FAULTS: ReadonlySet<string> = new Set<FaultCode>([
   'TIMED_OUT',
 ]);
 const LEVELS: ReadonlySet<string> = new Set<LogLevel>(['debug', 'info', 'warn', 'error']);
+const NO_CODES: ReadonlySet<string> = new Set();
 const MAX_TEXT = 16 * 1024;
 
-export function readFault(meta: unknown): readonly [code: FaultCode, message: string, stack: string | null] {
+/** Limits that an executor holds, and whose excess no code says. */
+const GUEST_LIMITS: ReadonlySet<unknown> = new Set<keyof Limits>(['cpuMs']);
+
+export interface ReadFault {
+  readonly code: FaultCode;
+  readonly message: string;
+  readonly stack: string | null;
+  readonly limit: keyof Limits | null;
+}
+
+/** `also`: codes that this far side may use beyond a guest's. */
+export function readFault(meta: unknown, also: ReadonlySet<string> = NO_CODES): ReadFault {
   if (!Array.isArray(meta)) throw new ProtocolError('a fault that is not a list');
-  const [code, message, stack] = meta as unknown[];
+  const [code, message, stack, limit] = meta as unknown[];
   if (typeof code !== 'string' || typeof message !== 'string')
     throw new ProtocolError('a fault without a code and a message');
-  return [
-    GUEST_FAULTS.has(code) ? (code as FaultCode) : 'HANDLER_THREW',
-    message.slice(0, MAX_TEXT),
-    typeof stack === 'string' ? stack.slice(0, MAX_TEXT) : null,
-  ];
+  return {
+    code: GUEST_FAULTS.has(code) || also.has(code) ? (code as FaultCode) : 'HANDLER_THREW',
+    message: message.slice(0, MAX_TEXT),
+    stack: typeof stack === 'string' ? stack.slice(0, MAX_TEXT) : null,
+    limit: GUEST_LIMITS.has(limit) ? (limit as keyof Limits) : null,
+  };
 }
 
 export function readLog(meta: unknown): LogEntry {
@@ -61,11 +75,15 @@ export function readAsk(parsed: unknown): ReadAsk {
   return { number, kind, bodyKind, meta };
 }
 
-/** Status 200–599 and a flat list of header names and values; Node itself refuses bytes that may not stand in a header. */
-export function readHead(meta: unknown): readonly [status: number, headers: readonly string[], settled: boolean] {
+/** Status 200–599 (or 101, where that was asked for) and a flat list of header names and values; Node itself refuses bytes that may not stand in a header. */
+export function readHead(
+  meta: unknown,
+  upgrades = false,
+): readonly [status: number, headers: readonly string[], settled: boolean] {
   if (!Array.isArray(meta)) throw new ProtocolError('a head that is not a list');
   const [status, headers, settled] = meta as unknown[];
-  if (typeof status !== 'number' || !Number.isInteger(status) || status < 200 || status > 599)
+  const isUpgrade = upgrades && status === 101;
+  if (typeof status !== 'number' || !Number.isInteger(status) || (status < 200 && !isUpgrade) || status > 599)
     throw new ProtocolError('a status outside 200 to 599');
   if (!Array.isArray(headers) || headers.length % 2 !== 0) throw new ProtocolError('headers that are not pairs');
   for (let i = 0; i < headers.length; i++)

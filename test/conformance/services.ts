@@ -12,28 +12,36 @@ import type { StartTier } from './tier.ts';
 export function testServices(name: string, start: StartTier): void {
   describe(`${name}: cryptography and compression`, () => {
     let subject: TierUnderTest;
-    let executor: Executor;
+    const executors: Executor[] = [];
     const broken: string[] = [];
     before(async () => {
       subject = await start();
-      executor = await subject.tier.spawn();
+    });
+    after(async () => {
+      await Promise.all(executors.map((executor) => executor.kill('the suite is over')));
+      await subject?.close();
+      assert.deepEqual(broken, []);
+    });
+
+    /** Where functions have an executor each, they have a pool of threads each, which is what is worked with here. */
+    const place = async (): Promise<Executor> => {
+      const [shared] = subject.tier.traits.sharesExecutor ? executors : [];
+      if (shared !== undefined) return shared;
+      const executor = await subject.tier.spawn();
+      executors.push(executor);
       executor.listen({
         onExit: () => undefined,
         onBroken: (reason) => void broken.push(reason),
         onOverrun: () => undefined,
         onLog: () => undefined,
       });
-    });
-    after(async () => {
-      await executor?.kill('the suite is over');
-      await subject?.close();
-      assert.deepEqual(broken, []);
-    });
+      return executor;
+    };
 
     let count = 0;
     const open = async (code: string, limits: Partial<Limits> = {}): Promise<OpenSandbox> =>
       new OpenSandbox(
-        executor,
+        await place(),
         makeVersion(`s${++count}`, {
           artifact: await subject.build(code),
           tier: subject.tier.name,

@@ -6,10 +6,15 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { cronConformance } from './storage/cron.ts';
 import { open } from './storage/fixtures.ts';
 import type { StorageEngine } from './storage/fixtures.ts';
 import { functionsConformance } from './storage/functions.ts';
+import { itemsConformance } from './storage/items.ts';
+import { kvConformance } from './storage/kv.ts';
+import { queueConformance } from './storage/queue.ts';
 import { storesConformance } from './storage/stores.ts';
+import { usageConformance } from './storage/usage.ts';
 
 export { logLine, newVersion, temporaryFolder } from './storage/fixtures.ts';
 
@@ -19,6 +24,11 @@ export function storageConformance(engine: StorageEngine): void {
   describe(`storage on ${engine.name}`, () => {
     functionsConformance(engine);
     storesConformance(engine);
+    queueConformance(engine);
+    usageConformance(engine);
+    cronConformance(engine);
+    kvConformance(engine);
+    itemsConformance(engine);
     killConformance(engine);
   });
 }

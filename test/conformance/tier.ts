@@ -1,7 +1,7 @@
 /** The suite that every tier passes, through the seam of core/tier.ts: what a sandbox does, and what it may not do. */
 
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe, test, type TestContext } from 'node:test';
 import type { Capabilities } from '../../src/core/capability.ts';
 import type { Fault } from '../../src/core/faults.ts';
 import type { LogEntry } from '../../src/core/invocation.ts';
@@ -70,11 +70,31 @@ export function testTier(name: string, start: StartTier): void {
       assert.equal(body, 'made');
     });
 
-    test('state lives from one invocation to the next, and not in another sandbox of the same version', async () => {
+    test('state lives from one invocation to the next, and not in another sandbox of the same version', async (t) => {
+      if (skipsState(t, subject)) return;
       const code = 'let n = 0; export default { fetch: () => new Response(String(++n)) }';
       const first = await open(code);
       assert.deepEqual([(await first.call()).body, (await first.call()).body], ['1', '2']);
       assert.equal((await (await open(code)).call()).body, '1');
+    });
+
+    test('nothing lives from one invocation to the next where each has an instance of its own', async (t) => {
+      if (subject.tier.traits.keepsState !== false) return t.skip('invocations share an instance');
+      const opened = await open(
+        `let n = 0; const born = [Math.random(), crypto.randomUUID()];
+        export default { fetch: () => (Array.prototype.left = 1, Response.json([++n, [].left, globalThis.left ??= n, born])) }`,
+      );
+      const seen = [(await opened.call()).body, (await opened.call()).body].map(
+        (body) => JSON.parse(body) as unknown[],
+      );
+      assert.deepEqual(
+        seen.map((one) => one.slice(0, 3)),
+        [
+          [1, 1, 1],
+          [1, 1, 1],
+        ],
+      );
+      assert.notDeepEqual(seen[0]?.[3], seen[1]?.[3]);
     });
 
     test('a sandbox sees the environment it was given and nothing of the host', async () => {
@@ -83,7 +103,7 @@ export function testTier(name: string, start: StartTier): void {
       );
       const seen = JSON.parse((await opened.call()).body) as { env: object; own: object; process: string };
       assert.deepEqual([seen.env, seen.own], [{ GIVEN: 'value' }, { GIVEN: 'value' }]);
-      assert.equal(seen.process, 'undefined');
+      assert.equal(seen.process, subject.tier.traits.engine === 'node' ? 'object' : 'undefined');
     });
 
     test('a handler that throws fails its call and no other', async () => {
@@ -121,7 +141,8 @@ export function testTier(name: string, start: StartTier): void {
       assert.equal((await neighbour.call()).body, 'here');
     });
 
-    test('what waited behind a call that never yields is told that it had not begun', async () => {
+    test('what waited behind a call that never yields is told that it had not begun', async (t) => {
+      if (skipsState(t, subject)) return;
       const opened = await open(
         'let n = 0; export default { async fetch() { if (n++ === 0) { await null; for (;;); } return new Response("late") } }',
         { timeoutMs: 300 },
@@ -200,8 +221,9 @@ export function testTier(name: string, start: StartTier): void {
     });
 
     test('interleaved invocations keep their own context over every way to wait', async () => {
-      const opened = await open(INTERLEAVED);
       const ids = ['a', 'b', 'c', 'd'];
+      const meeting = subject.tier.traits.keepsState === false ? 1 : ids.length;
+      const opened = await open(interleaved(meeting));
       const sinks = ids.map((id) => opened.start({ id, url: `http://localhost/${id}` }));
       await Promise.all(sinks.map((sink) => sink.outcome));
       for (const [i, id] of ids.entries()) {
@@ -277,7 +299,8 @@ export function testTier(name: string, start: StartTier): void {
       });
       const opened = await open('export default { fetch: () => new Promise(() => {}) }', {}, lone);
       const fault = opened.fault();
-      assert.ok((lone.usage()?.rssBytes ?? 0) > 1_000_000);
+      // What is on another host uses nothing of this one.
+      assert.ok((lone.usage() ?? assert.fail()).rssBytes >= (subject.tier.traits.isLocal ? 1_000_000 : 0));
       await lone.kill('the test says so');
       assert.equal((await fault).code, 'SANDBOX_RECYCLED');
       await exited;
@@ -292,8 +315,15 @@ async function codeOf(fault: Promise<Fault>): Promise<[code: string, message: st
   return [code, message];
 }
 
-/** Waits in every way there is, with promises that the invocations share, and logs its own name after each. */
-const INTERLEAVED = `
+/** Whether the case is about what invocations have in common, where they have nothing. */
+function skipsState(t: TestContext, { tier }: TierUnderTest): boolean {
+  if (tier.traits.keepsState !== false) return false;
+  t.skip('every invocation has an instance of its own: nothing lives on');
+  return true;
+}
+
+/** Waits in every way there is, with promises that `meeting` invocations share, and logs its own name after each. */
+const interleaved = (meeting: number): string => `
 let open; let here = 0; const gate = new Promise((resolve) => { open = resolve; });
 const hop = async () => { await null; };
 async function* numbers() { for (let i = 0; i < 2; i++) { await hop(); yield i; } }
@@ -301,7 +331,7 @@ export default { async fetch(request) {
   const me = new URL(request.url).pathname.slice(1);
   const say = (what) => console.log(me + ' ' + what);
   await hop(); say('await');
-  if (++here === 4) open();
+  if (++here === ${meeting}) open();
   await gate; say('a promise that another resolved');
   await new Promise((resolve) => setTimeout(resolve, Math.random() * 10)); say('timer');
   await Promise.all([hop(), gate]); say('all');

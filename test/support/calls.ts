@@ -5,7 +5,7 @@ import type { Fault, FaultCode } from '../../src/core/faults.ts';
 import { DEFAULT_CAPABILITIES } from '../../src/core/grants.ts';
 import type { FunctionVersion } from '../../src/core/function.ts';
 import type { Call, Exchange, LogEntry, ResponseSink } from '../../src/core/invocation.ts';
-import type { Limits } from '../../src/core/limits.ts';
+import { DEFAULT_CHOSEN, type Limits } from '../../src/core/limits.ts';
 import { ANONYMOUS } from '../../src/core/principal.ts';
 
 export function makeVersion(
@@ -30,6 +30,7 @@ export function makeVersion(
       responseBytes: 1e7,
       logBytes: 1e5,
       concurrency: 1,
+      ...DEFAULT_CHOSEN,
       ...limits,
     },
     env: {},
@@ -42,6 +43,7 @@ export function makeVersion(
     egress: DEFAULT_EGRESS,
     capabilities: DEFAULT_CAPABILITIES,
     codeGeneration: false,
+    minimumWall: null,
     ephemeral: false,
     artifact: { format: 'script', code: Buffer.from('0'), cache: null, interleaves: true },
     ...rest,

@@ -36,7 +36,7 @@ export interface TestGatewayOptions {
   readonly routes?: readonly Route[];
   readonly origin?: Partial<OriginOptions>;
   readonly functions?: Partial<FunctionRouteOptions>;
-  readonly gateway?: Partial<Pick<GatewayOptions, 'control' | 'tls' | 'isReady'>>;
+  readonly gateway?: Partial<Pick<GatewayOptions, 'callbacks' | 'control' | 'tls' | 'isReady'>>;
   /** Default: 200 with the text `ok`. */
   answer?(invoked: Invoked): void;
 }

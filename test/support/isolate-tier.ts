@@ -13,7 +13,7 @@ import type { WallName } from '../../src/walls/wall.ts';
 
 export interface TierUnderTest {
   readonly tier: Tier;
-  build(code: string, handler?: HandlerKind): Promise<Artifact>;
+  build(code: string, handler?: HandlerKind, files?: Readonly<Record<string, Uint8Array>>): Promise<Artifact>;
   close(): Promise<void>;
 }
 
@@ -34,8 +34,12 @@ export async function startIsolateTier(wallName: WallName, capabilities?: Capabi
   const builder = createBuilder({ wall, cacheDir: join(cacheDir, 'builds'), maxBundleBytes: 10_000_000 });
   return {
     tier,
-    build: (code, handler = 'module') =>
-      builder.build({ files: new Map([['index.ts', Buffer.from(code)]]), entry: 'index.ts', handler }),
+    build: (code, handler = 'module', files = {}) =>
+      builder.build({
+        files: new Map([['index.ts', Buffer.from(code)], ...Object.entries(files)]),
+        entry: 'index.ts',
+        handler,
+      }),
     async close() {
       await Promise.all([builder.close(), tier.close()]);
       await rm(cacheDir, { recursive: true, force: true });

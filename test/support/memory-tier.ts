@@ -22,7 +22,13 @@ const MB = 1024 * 1024;
 
 export class MemoryTier implements Tier {
   readonly name: TierName = 'isolate';
-  readonly traits: TierTraits = { languageWall: 'isolate', sharesExecutor: true, pooled: true, sandboxMemory: 'heap' };
+  traits: TierTraits = {
+    isLocal: true,
+    languageWall: 'isolate',
+    sharesExecutor: true,
+    pooled: true,
+    sandboxMemory: 'heap',
+  };
   /** Every executor that was ever started. */
   readonly executors: MemoryExecutor[] = [];
   /** What the next starts fail with. */

@@ -25,8 +25,10 @@ export interface TestPostgres {
 /** Why a test that needs PostgreSQL is skipped. */
 export const NO_POSTGRES = 'PostgreSQL is not installed';
 
-/** Null where its programs are missing. */
-export async function startPostgres(): Promise<TestPostgres | null> {
+/** Null where its programs are missing. Whoever starts the cluster says whether it syncs: tests needn't, figures must. */
+export async function startPostgres({
+  fsync = false,
+}: { readonly fsync?: boolean } = {}): Promise<TestPostgres | null> {
   const binaries = findBinaries();
   if (binaries === null) {
     if (process.env['CORDON_TEST_REQUIRE_POSTGRES'] === '1') throw new Error(`${NO_POSTGRES}, but it is required`);
@@ -34,7 +36,7 @@ export async function startPostgres(): Promise<TestPostgres | null> {
   }
   users += 1;
   try {
-    running ??= startCluster(binaries);
+    running ??= startCluster(binaries, fsync);
     return await makeDatabase(await running);
   } catch (error) {
     await leave();
@@ -90,7 +92,7 @@ function findBinaries(): string | null {
   return newestFirst.find((bin) => existsSync(join(bin, 'initdb')) && existsSync(join(bin, 'postgres'))) ?? null;
 }
 
-async function startCluster(binaries: string): Promise<Cluster> {
+async function startCluster(binaries: string, fsync: boolean): Promise<Cluster> {
   const folder = mkdtempSync(join(tmpdir(), 'cordon-postgres-'));
   const data = join(folder, 'data');
   const prefix = asOrdinaryUser(folder);
@@ -103,7 +105,7 @@ async function startCluster(binaries: string): Promise<Cluster> {
   try {
     await run('initdb', ['-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync', '-E', 'UTF8', '--locale=C.UTF-8']);
     const port = await freePort();
-    const options = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=${folder} -c fsync=off`;
+    const options = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=${folder} -c fsync=${fsync ? 'on' : 'off'}`;
     await run('pg_ctl', ['-D', data, '-w', '-l', join(folder, 'log'), '-o', options, 'start']);
     const pid = Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n', 1)[0]);
     return { port, stop: stopper(pid, [...prefix, join(binaries, 'pg_ctl')], data, remove) };

@@ -5,6 +5,10 @@ export interface Area {
   /** Relative to the checkout. */
   readonly folders: readonly string[];
   readonly without?: readonly Exclusion[];
+  /** Not every checkout has it. */
+  readonly isOptional?: true;
+  /** What is expected of it is expected with `--serve`. */
+  readonly isServed?: true;
 }
 
 /** What is not run, or not counted: it asks for what is not there on purpose. How many these are is printed. */
@@ -21,9 +25,17 @@ const SHARED_MEMORY: Exclusion = {
   reason: 'shared memory is taken out of the language',
 };
 
+const OF_FETCH: Pick<Area, 'isOptional' | 'isServed'> = { isOptional: true, isServed: true };
+
+/** What a browser keeps from a page, a server is free to set. */
+const BROWSER_HEADERS: Exclusion = {
+  test: /"no-cors" Headers object|^Adding invalid (?:no-cors )?request header|is filtering headers provided|^Set-Cookie is a forbidden/,
+  reason: 'no header is forbidden: there is no user to protect from a page',
+};
+
 export const AREAS: readonly Area[] = [
   { name: 'url', folders: ['url'] },
-  { name: 'urlpattern', folders: ['urlpattern'] },
+  { name: 'urlpattern', folders: ['urlpattern'], isOptional: true },
   {
     name: 'encoding',
     folders: ['encoding'],
@@ -47,7 +59,7 @@ export const AREAS: readonly Area[] = [
     name: 'FileAPI',
     folders: ['FileAPI'],
     without: [
-      { path: /^FileAPI\/url\//, reason: 'a blob: URL names an object of a document or worker' },
+      { path: /^FileAPI\/url\/url-with-xhr/, reason: 'there is no XMLHttpRequest' },
       { path: /\/send-file-formdata[\w-]*\.any\.js$/, reason: 'a server has to send the form back' },
     ],
   },
@@ -71,10 +83,33 @@ export const AREAS: readonly Area[] = [
   { name: 'hr-time', folders: ['hr-time'] },
   { name: 'webidl', folders: ['webidl'] },
   { name: 'webmessaging', folders: ['webmessaging/message-channels'] },
-  { name: 'fetch/headers', folders: ['fetch/api/headers'] },
-  { name: 'fetch/request', folders: ['fetch/api/request'] },
-  { name: 'fetch/response', folders: ['fetch/api/response'] },
-  { name: 'fetch/body', folders: ['fetch/api/body'] },
-  { name: 'fetch/abort', folders: ['fetch/api/abort'] },
-  { name: 'xhr/formdata', folders: ['xhr/formdata'] },
+  {
+    name: 'fetch/headers',
+    folders: ['fetch/api/headers'],
+    ...OF_FETCH,
+    without: [
+      { test: /XMLHttpRequest/, reason: 'there is no XMLHttpRequest' },
+      {
+        test: /^fetch\(\) with (?:value %[01]|all valid values)/,
+        reason: 'a header with control characters is not sent',
+      },
+      BROWSER_HEADERS,
+    ],
+  },
+  {
+    name: 'fetch/request',
+    folders: ['fetch/api/request'],
+    ...OF_FETCH,
+    without: [{ path: /\/request-cache-/, reason: 'there is no HTTP cache' }, BROWSER_HEADERS],
+  },
+  { name: 'fetch/response', folders: ['fetch/api/response'], ...OF_FETCH },
+  { name: 'fetch/body', folders: ['fetch/api/body'], ...OF_FETCH },
+  {
+    name: 'fetch/abort',
+    folders: ['fetch/api/abort'],
+    ...OF_FETCH,
+    without: [{ path: /\/cache\.https\.any\.js$/, reason: 'there is no Cache' }],
+  },
+  { name: 'fetch/data-urls', folders: ['fetch/data-urls'], isOptional: true },
+  { name: 'xhr/formdata', folders: ['xhr/formdata'], isOptional: true },
 ];

@@ -31,8 +31,8 @@ export function testFiles(checkout: string, folder: string): string[] {
     .sort();
 }
 
-/** One run for each variant. */
-export function runsOf(checkout: string, path: string): TestRun[] {
+/** One run for each variant. `host` is what serves the checkout; null where nothing does. */
+export function runsOf(checkout: string, path: string, host: string | null): TestRun[] {
   const text = readFileSync(path, 'utf8');
   const scripts = metas(text, 'script').map((script) => resolveIn(checkout, path, script));
   const sources = [...scripts.map(readScript), text];
@@ -41,7 +41,7 @@ export function runsOf(checkout: string, path: string): TestRun[] {
   const urlPath = relative(checkout, path).split(sep).join('/');
   return (variants.length === 0 ? [''] : variants).map((variant) => ({
     name: `${urlPath}${variant}`,
-    code: bodyOf(checkout, urlPath, variant, [scopes(text), ...sources], resources),
+    code: bodyOf(checkout, urlPath, variant, [scopes(text), ...sources], resources, host),
   }));
 }
 
@@ -51,21 +51,18 @@ function bodyOf(
   variant: string,
   sources: readonly string[],
   resources: Readonly<Record<string, string>>,
+  host: string | null,
 ): string {
   const harness = readFileSync(join(checkout, 'resources/testharness.js'), 'utf8');
-  const location = {
-    href: `http://web-platform.test/${urlPath}${variant}`,
-    origin: 'http://web-platform.test',
-    pathname: `/${urlPath}`,
-    search: variant,
-    protocol: 'http:',
-    host: 'web-platform.test',
-    hostname: 'web-platform.test',
-  };
+  const { href, origin, pathname, search, protocol, hostname, port, ...rest } = new URL(
+    `http://${host ?? 'web-platform.test'}/${urlPath}${variant}`,
+  );
+  const location = { href, origin, pathname, search, protocol, host: rest.host, hostname, port };
   return [
-    `self.location = ${JSON.stringify(location)};`,
+    `self.location = { ...${JSON.stringify(location)}, toString() { return this.href; } };`,
     `self.GLOBAL = { isWindow: () => false, isWorker: () => false, isShadowRealm: () => false };`,
-    fileFetch(resources, dirname(urlPath)),
+    RELATIVE_URLS,
+    host === null ? fileFetch(resources, dirname(urlPath)) : '',
     harness,
     `const report = new Promise((resolve) => add_completion_callback((tests, status) => resolve({
       tests: tests.map((test) => [test.name, test.status, test.message]), status: status.status, message: status.message,
@@ -75,13 +72,35 @@ function bodyOf(
   ].join('\n');
 }
 
+/** A sandbox has no address of its own; a test has one, and names others as seen from it. */
+const RELATIVE_URLS = `{
+  const [NativeRequest, native, redirect] = [Request, self.fetch, Response.redirect];
+  const absolute = (input) => input instanceof NativeRequest ? input : new URL(input, location.href).href;
+  self.Request = new Proxy(NativeRequest, {
+    construct: (target, [...args], newTarget) => {
+      if (args.length > 0) args[0] = absolute(args[0]);
+      return Reflect.construct(target, args, newTarget === self.Request ? target : newTarget);
+    },
+  });
+  NativeRequest.prototype.constructor = self.Request;
+  self.fetch = (...args) => {
+    try {
+      if (args.length > 0) args[0] = absolute(args[0]);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return native(...args);
+  };
+  Response.redirect = (url, ...rest) => redirect.call(Response, new URL(url, location.href).href, ...rest);
+}`;
+
 /** The files of the checkout that a test asks for by name take the place of a server. */
 function fileFetch(resources: Readonly<Record<string, string>>, folder: string): string {
   return `{
   const files = ${JSON.stringify(resources)};
   const native = self.fetch;
   self.fetch = (input, init) => {
-    const path = typeof input !== 'string' ? null : input.startsWith('/') ? input.slice(1) : ${JSON.stringify(`${folder}/`)} + input;
+    const path = typeof input !== 'string' || /^\\w+:/.test(input) ? null : input.startsWith('/') ? input.slice(1) : ${JSON.stringify(`${folder}/`)} + input;
     const parts = [];
     for (const part of (path ?? '').split('/')) if (part === '..') parts.pop(); else if (part !== '.') parts.push(part);
     const file = files[parts.join('/')];

@@ -131,7 +131,10 @@ const FROM_OUTSIDE: readonly Attack[] = [
         timeoutMs: 2_000,
       });
       if (!target.ok) return broken(shown(target.answer));
-      const answer = await lab.raw(`GET /fn/${target.name} HTTP/1.1\r\nHost: ${lab.host}\r\n\r\n`, { deafMs: 3_000 });
+      const answer = await lab.raw(`GET /fn/${target.name} HTTP/1.1\r\nHost: ${lab.host}\r\n\r\n`, {
+        deafMs: 3_000,
+        quietMs: 5_000,
+      });
       return must(
         answer.closed,
         `${Math.round(answer.text.length / 1e5) / 10} MB, then ${answer.closed ? 'cut off' : 'silence'}`,
@@ -171,6 +174,52 @@ const FROM_OUTSIDE: readonly Attack[] = [
       const all: Answer[] = [];
       for (let i = 0; i < 6; i++) all.push(await target.call());
       return must(coded(all, /^(?:504|503)$/) === undefined, tally(all));
+    },
+  },
+  {
+    ...own,
+    name: 'More requests than one call may begin',
+    tiers,
+    async run(lab) {
+      const target = await lab.deploy({
+        code: `export default { async fetch() { const codes = []; for (let i = 0; i < 40; i++) await fetch('http://10.0.0.1/').catch(({ cause }) => codes.push(cause?.limit ?? cause?.code)); return Response.json(codes); } }`,
+        limits: { subrequests: 5 },
+        timeoutMs: 20_000,
+      });
+      if (!target.ok) return broken(shown(target.answer));
+      const answer = await target.call();
+      const expected = [...Array(5).fill('EGRESS_BLOCKED'), ...Array(35).fill('subrequests=5')] as string[];
+      return must(answer.text === JSON.stringify(expected), shown(answer));
+    },
+  },
+  {
+    ...own,
+    name: 'A computation in small pieces, past its CPU time',
+    tiers,
+    async run(lab) {
+      const target = await lab.deploy({
+        code: `export default { async fetch() { for (;;) { let x = 0; for (let i = 0; i < 1e6; i++) x += i; await new Promise((done) => setTimeout(done, 0)); } } }`,
+        limits: { cpuMs: 200 },
+        timeoutMs: 60_000,
+      });
+      if (!target.ok) return broken(shown(target.answer));
+      const answer = await target.call();
+      const limit = answer.headers['cordon-limit'] ?? 'no limit';
+      return must(answer.code === 'TIMED_OUT' && limit === 'cpu-ms=200', `${shown(answer)} by ${limit}`);
+    },
+  },
+  {
+    ...own,
+    name: 'More timers than may wait',
+    tiers,
+    async run(lab) {
+      const target = await lab.deploy({
+        code: `export default { fetch() { let n = 0; try { for (; n < 100; n++) setTimeout(() => 0, 1e8); } catch {} return new Response(String(n)); } }`,
+        limits: { pendingTimers: 10 },
+      });
+      if (!target.ok) return broken(shown(target.answer));
+      const answer = await target.call();
+      return must(answer.text === '10', `it started ${answer.text}`);
     },
   },
   {

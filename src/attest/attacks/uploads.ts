@@ -258,7 +258,7 @@ const bombAttack = ([name, source]: (typeof BOMBS)[number]): Attack => ({
     const startedMs = performance.now();
     const target = await lab.deploy(source());
     const tookMs = Math.round(performance.now() - startedMs);
-    if (tookMs > BUILD_MS) return broken(`it took ${tookMs} ms`);
+    if (tookMs > BUILD_MS * lab.slowness) return broken(`it took ${tookMs} ms`);
     if (!target.ok)
       return must(
         target.answer.status < 500 || target.answer.status === 503,

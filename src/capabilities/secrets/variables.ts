@@ -117,6 +117,11 @@ export class Variables implements Environments {
     return this.#environmentOf(entries);
   }
 
+  /** One of the tenant's own, for a service of the host; null where there is none. */
+  async read(tenant: string, name: string): Promise<string | null> {
+    return (await this.#opened(tenant, null)).find(({ row }) => row.name === name)?.value ?? null;
+  }
+
   /** After a change of the tenant's variables or its functions', by this node or another. */
   forget(tenant: string): void {
     this.#owners.delete(tenant);

@@ -4,6 +4,8 @@
  * Files are sent as they are; the server bundles them. What changes is shown first, as far as it can be told from here.
  */
 
+import type { Trigger } from '../../core/function-record.ts';
+import { CAPABILITY_NAMES } from '../../core/grants.ts';
 import { createClient } from '../client.ts';
 import type { Client } from '../client.ts';
 import { CliError, TENANT, UsageError } from '../command.ts';
@@ -36,6 +38,15 @@ const FILE_OPTIONS: readonly Option[] = [
   { name: 'memory-mb', value: 'N', meaning: 'With FILE: how much memory one sandbox may use' },
   { name: 'tier', value: 'TIER', meaning: 'With FILE: the kind of wall' },
   { name: 'cordon', value: 'CORDON', meaning: 'With FILE: the set of functions that may share a process with it' },
+  {
+    name: 'capability',
+    value: 'NAME',
+    repeats: true,
+    choices: CAPABILITY_NAMES,
+    meaning: 'With FILE: a host service that it may call by ctx; those that are not named it may not',
+  },
+  { name: 'event', value: 'PATTERN', meaning: 'With FILE: events run it whose channel matches, as items:posts:*' },
+  { name: 'schedule', value: 'CRON', meaning: 'With FILE: it runs at these times (UTC), as */5 * * * *' },
   { name: 'stream-body', meaning: 'With FILE: start before the request body has ended' },
   { name: 'no-verify-jwt', meaning: 'With FILE: /functions/v1 answers without a JWT' },
 ];
@@ -95,7 +106,9 @@ interface Outcome {
 async function whatToDeploy(input: Input): Promise<{ functions: readonly Planned[]; tenant: string | undefined }> {
   const name = input.text('name');
   if (name === undefined && !input.positionals.some(isPath)) {
-    const misplaced = FILE_OPTIONS.find((option) => input.flag(option.name) || input.text(option.name) !== undefined);
+    const misplaced = FILE_OPTIONS.find(
+      ({ name: option }) => input.flag(option) || input.text(option) !== undefined || input.list(option).length > 0,
+    );
     if (misplaced !== undefined)
       throw new UsageError(`--${misplaced.name} is for a FILE: in a project, cordon.toml says it`);
     const project = await readProject(projectFolderOf(input));
@@ -125,6 +138,7 @@ async function environmentOf(input: Input): Promise<Record<string, string>> {
 
 function fileSettings(input: Input, env: Readonly<Record<string, string>>): DeploymentSettings {
   const kind = input.text('handler-kind');
+  const capabilities = input.list('capability');
   return {
     handler: input.text('handler'),
     handlerKind: kind === 'script' || kind === 'module' ? kind : undefined,
@@ -133,9 +147,20 @@ function fileSettings(input: Input, env: Readonly<Record<string, string>>): Depl
     tier: input.text('tier'),
     cordon: input.text('cordon'),
     env,
+    capabilities: capabilities.length === 0 ? undefined : capabilities,
     requestBody: input.flag('stream-body') ? 'stream' : undefined,
     verifyJwt: input.flag('no-verify-jwt') ? false : undefined,
+    trigger: triggerOf(input),
   };
+}
+
+function triggerOf(input: Input): Trigger | undefined {
+  const event = input.text('event');
+  const schedule = input.text('schedule');
+  if (event !== undefined && schedule !== undefined)
+    throw new UsageError('--event and --schedule exclude each other: a function has one trigger');
+  if (event !== undefined) return { kind: 'event', pattern: event };
+  return schedule === undefined ? undefined : { kind: 'cron', pattern: schedule };
 }
 
 async function outcomeOf(client: Client, planned: Planned, how: DeployHow, input: Input): Promise<Outcome> {

@@ -26,6 +26,8 @@ export interface DeploymentSettings {
   readonly handlerKind?: 'module' | 'script' | undefined;
   readonly timeoutMs?: number | undefined;
   readonly memoryMb?: number | undefined;
+  readonly limits?: Readonly<Record<string, unknown>> | undefined;
+  readonly minimumWall?: string | undefined;
   readonly tier?: string | undefined;
   readonly cordon?: string | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
@@ -35,6 +37,8 @@ export interface DeploymentSettings {
   readonly verifyJwt?: boolean | undefined;
   readonly cors?: Readonly<Record<string, unknown>> | undefined;
   readonly egress?: Readonly<Record<string, unknown>> | undefined;
+  readonly capabilities?: readonly string[] | undefined;
+  readonly codeGeneration?: boolean | undefined;
   readonly active?: boolean | undefined;
   readonly trigger?: Trigger | undefined;
   readonly publicDomain?: string | undefined;
@@ -79,12 +83,21 @@ export function bodyOf(
 }
 
 function settingsOf(settings: FunctionSettings, env: Readonly<Record<string, string>>): DeploymentSettings {
-  const { cors } = settings;
+  const { cors, limits } = settings;
   return {
     handler: settings.handler,
     handlerKind: settings.handler_kind,
     timeoutMs: settings.timeout_ms,
     memoryMb: settings.memory_mb,
+    limits: limits && {
+      cpuMs: limits.cpu_ms,
+      processMemoryMb: limits.process_memory_mb,
+      subrequests: limits.subrequests,
+      openStreams: limits.open_streams,
+      egressBytes: limits.egress_bytes,
+      pendingTimers: limits.pending_timers,
+    },
+    minimumWall: settings.minimum_wall,
     tier: settings.tier,
     cordon: settings.cordon,
     env: { ...settings.env, ...env },
@@ -100,6 +113,8 @@ function settingsOf(settings: FunctionSettings, env: Readonly<Record<string, str
       maxAgeSeconds: cors.max_age_seconds,
     },
     egress: settings.egress,
+    capabilities: settings.capabilities,
+    codeGeneration: settings.code_generation,
     active: settings.active,
     trigger: triggerOf(settings),
     publicDomain: settings.public_domain,

@@ -8,8 +8,12 @@ import { parse, TomlError } from 'smol-toml';
 import { z } from 'zod';
 import { requireName } from '../../core/function.ts';
 import type { CordonKind, HandlerKind } from '../../core/function.ts';
-import { TIER_NAMES } from '../../core/tier.ts';
-import type { TierName } from '../../core/tier.ts';
+import { CHOICES, type ChosenLimits } from '../../core/limits.ts';
+import { WALL_LEVELS, type WallLevel } from '../../core/wall-level.ts';
+import { CAPABILITY_NAMES, DEFAULT_CAPABILITIES } from '../../core/grants.ts';
+import type { CapabilityName } from '../../core/grants.ts';
+import { TIER_WORDS } from '../../core/tier.ts';
+import type { TierWord } from '../../core/tier.ts';
 import { CliError } from '../command.ts';
 import { didYouMean } from '../suggest.ts';
 import { lineOf } from './toml-lines.ts';
@@ -39,6 +43,20 @@ const egressSchema = z
   })
   .meta({ description: 'What the function may reach outside' });
 
+const atLeast = (name: keyof ChosenLimits, description: string): z.ZodOptional<z.ZodInt> =>
+  z.int().min(CHOICES[name].least).meta({ description }).optional();
+
+const limitsSchema = z
+  .strictObject({
+    cpu_ms: atLeast('cpuMs', 'CPU time of one call'),
+    process_memory_mb: atLeast('processMemoryMb', 'Memory of its whole process'),
+    subrequests: atLeast('subrequests', 'Calls of fetch and ctx.* in one call of the function'),
+    open_streams: atLeast('openStreams', 'Of these, open at a time'),
+    egress_bytes: atLeast('egressBytes', 'Bytes that these may send and receive'),
+    pending_timers: atLeast('pendingTimers', 'Timers that may be waiting'),
+  })
+  .meta({ description: "What it may use, within the operator's bounds" });
+
 const functionSchema = z.strictObject({
   enabled: flag('false: it is not deployed').optional(),
   entrypoint: text('The file to start from, relative to this file (default: index.ts and its like)').optional(),
@@ -47,7 +65,10 @@ const functionSchema = z.strictObject({
   ).optional(),
   verify_jwt: flag('On /functions/v1: refuse a request without a valid JWT (default: true)').optional(),
   pass_authorization: flag('Whether the Authorization header reaches the function (default: false)').optional(),
-  tier: z.enum(TIER_NAMES).meta({ description: 'The kind of wall (default: isolate)' }).optional(),
+  tier: z
+    .enum(TIER_WORDS)
+    .meta({ description: 'The kind of wall (default: isolate); auto: the best that there is' })
+    .optional(),
   cordon: z
     .enum(['function', 'tenant', 'shared'])
     .meta({ description: 'The set of functions that may share a process with it' })
@@ -59,6 +80,11 @@ const functionSchema = z.strictObject({
     .optional(),
   timeout_ms: whole('How long one call may take').optional(),
   memory_mb: whole('How much memory one sandbox may use').optional(),
+  limits: limitsSchema.optional(),
+  minimum_wall: z
+    .enum(WALL_LEVELS)
+    .meta({ description: 'It is not run behind a weaker wall (default: whatever the operator finds enough)' })
+    .optional(),
   request_body: z
     .enum(['buffer', 'stream'])
     .meta({ description: 'stream: it starts before the request body has ended' })
@@ -70,6 +96,11 @@ const functionSchema = z.strictObject({
   grant: texts("Names of the platform's and the tenant's variables that it gets (default: all)").optional(),
   cors: corsSchema.optional(),
   egress: egressSchema.optional(),
+  capabilities: z
+    .array(z.enum(CAPABILITY_NAMES))
+    .meta({ description: `Host services that it may call by ctx (default: ${DEFAULT_CAPABILITIES.join(', ')})` })
+    .optional(),
+  code_generation: flag('Whether eval, Function and WebAssembly of bytes work (default: false)').optional(),
   schedule: text('Five fields of cron: it runs then').optional(),
   event: text('A pattern of channels, `items:posts:*`: it runs at those events').optional(),
   public_domain: text('A domain that reaches this function and no other').optional(),
@@ -94,12 +125,14 @@ export interface FunctionSettings {
   readonly import_map?: string | undefined;
   readonly verify_jwt?: boolean | undefined;
   readonly pass_authorization?: boolean | undefined;
-  readonly tier?: TierName | undefined;
+  readonly tier?: TierWord | undefined;
   readonly cordon?: CordonKind | undefined;
   readonly handler?: string | undefined;
   readonly handler_kind?: HandlerKind | undefined;
   readonly timeout_ms?: number | undefined;
   readonly memory_mb?: number | undefined;
+  readonly limits?: LimitSettings | undefined;
+  readonly minimum_wall?: WallLevel | undefined;
   readonly request_body?: 'buffer' | 'stream' | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
   readonly grant?: readonly string[] | undefined;
@@ -107,10 +140,21 @@ export interface FunctionSettings {
   readonly egress?:
     | { readonly allow?: string[] | undefined; readonly refusal?: 'throw' | 'response' | undefined }
     | undefined;
+  readonly capabilities?: readonly CapabilityName[] | undefined;
+  readonly code_generation?: boolean | undefined;
   readonly schedule?: string | undefined;
   readonly event?: string | undefined;
   readonly public_domain?: string | undefined;
   readonly active?: boolean | undefined;
+}
+
+export interface LimitSettings {
+  readonly cpu_ms?: number | undefined;
+  readonly process_memory_mb?: number | undefined;
+  readonly subrequests?: number | undefined;
+  readonly open_streams?: number | undefined;
+  readonly egress_bytes?: number | undefined;
+  readonly pending_timers?: number | undefined;
 }
 
 export interface CorsSettings {
@@ -180,12 +224,18 @@ function issuesOf(issue: z.core.$ZodIssue): ManifestIssue[] {
   });
 }
 
+const INNER: Readonly<Record<string, { readonly shape: object }>> = {
+  cors: corsSchema,
+  egress: egressSchema,
+  limits: limitsSchema,
+};
+
 /** What a table at that place may hold. */
 function knownKeys(at: readonly string[]): string[] {
   const [top, , inner] = at;
   if (top === undefined) return Object.keys(manifestSchema.shape);
   if (inner === undefined) return Object.keys(functionSchema.shape);
-  return Object.keys(inner === 'cors' ? corsSchema.shape : egressSchema.shape);
+  return Object.keys(INNER[inner]?.shape ?? {});
 }
 
 function nameIssues({ functions = {} }: Manifest): ManifestIssue[] {

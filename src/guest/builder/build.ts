@@ -3,7 +3,7 @@
 import * as esbuild from 'esbuild';
 import type { BuildRequest } from '../../wire/build-messages.ts';
 import { bundle, type Bundle, type Surroundings } from './bundle.ts';
-import { compile } from './compile.ts';
+import { check, compile } from './compile.ts';
 import { describeErrors, describeSyntaxError, warningLines, type Diagnosis } from './diagnosis.ts';
 import { ImportMapError } from './import-map.ts';
 import type { NodeModules } from './node-modules.ts';
@@ -56,7 +56,9 @@ function finish(project: Project, { format, code, sourceMap, warnings }: Bundle,
   let cache: Uint8Array | null = null;
   if (format === 'script') {
     try {
-      cache = compile(code);
+      // A cache is made under the flags of one engine.
+      if (project.engine === 'node') check(code);
+      else cache = compile(code);
     } catch (error) {
       return { kind: 'failed', ...describeSyntaxError(error, sourceMap, project) };
     }

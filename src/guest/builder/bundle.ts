@@ -13,9 +13,11 @@ import { HAND_OVER } from '../../lib/hand-over.ts';
 import { confinement } from './confinement.ts';
 import { ImportMap } from './import-map.ts';
 import { imports } from './imports.ts';
+import { nodeFormats } from './node-formats.ts';
 import { NODE_GLOBALS, type NodeModules } from './node-modules.ts';
 import type { Project } from './project.ts';
 import type { RemoteModules } from './remote-modules.ts';
+import { wasmModules } from './wasm-modules.ts';
 
 /** What a project may import beside its own files. */
 export interface Surroundings {
@@ -42,42 +44,63 @@ const MODULE_OPENING = `const __cordon_node=globalThis.${HAND_OVER}?.();`;
 /** Rejects with esbuild's BuildFailure, or an Error that says what is wrong with the import map. */
 export async function bundle(project: Project, surroundings: Surroundings): Promise<Bundle> {
   const map = ImportMap.of(project);
+  const { script, module } = project.engine === 'node' ? nodeFormats(project) : WEB_FORMATS;
   const build = (options: esbuild.BuildOptions): ReturnType<typeof run> =>
     run(project, { ...options, plugins: pluginsFor(project, map, surroundings) });
   try {
-    return await bundleScript(build);
+    return await bundleScript(build, script);
   } catch (error) {
     if (!usesTopLevelAwait(error)) throw error;
-    return bundleModule(build);
+    return bundleModule(build, module);
   }
 }
 
+/** How one engine wants its bundles. */
+export interface Formats {
+  /** A classic script; what stands before its code has a twin for code that is all strict. */
+  readonly script: { readonly opening: string; readonly strictOpening: string; readonly options: esbuild.BuildOptions };
+  readonly module: esbuild.BuildOptions;
+}
+
+const WEB_FORMATS: Formats = {
+  script: {
+    opening: OPENING,
+    strictOpening: STRICT_OPENING,
+    options: {
+      format: 'iife',
+      globalName: '__exports',
+      // A module without exports has no value in this format.
+      footer: { js: 'return __exports ?? {};})' },
+      supported: { ...LOWERED_AWAIT },
+    },
+  },
+  module: { banner: { js: MODULE_OPENING } },
+};
+
+const OF_NODE = (base64: string): string => `new WebAssembly.Module(Buffer.from(${base64}, 'base64'))`;
+const OF_SERVICES = (base64: string): string => `__cordon_node.wasmModule(${base64})`;
+
 function pluginsFor(project: Project, map: ImportMap | null, { node, remote }: Surroundings): esbuild.Plugin[] {
-  return [imports(project, map, remote), node.plugin(), confinement(project)];
+  const own = project.engine === 'node' ? [] : [node.plugin()];
+  const wasm = wasmModules(project.engine === 'node' ? OF_NODE : OF_SERVICES);
+  return [imports(project, map, remote), ...own, confinement(project), wasm];
 }
 
 type Build = (options: esbuild.BuildOptions) => ReturnType<typeof run>;
 
-async function bundleScript(build: Build): Promise<Bundle> {
-  const result = await build({
-    format: 'iife',
-    globalName: '__exports',
-    banner: { js: OPENING },
-    // A module without exports has no value in this format.
-    footer: { js: 'return __exports ?? {};})' },
-    supported: { ...LOWERED_AWAIT },
-  });
+async function bundleScript(build: Build, { opening, strictOpening, options }: Formats['script']): Promise<Bundle> {
+  const result = await build({ ...options, banner: { js: opening } });
   const code = output(result, '.js')!;
   return {
     format: 'script',
-    code: isAllModules(result.metafile) ? strict(code) : code,
+    code: isAllModules(result.metafile) ? withOpening(strictOpening, code, opening) : code,
     sourceMap: output(result, '.map'),
     warnings: result.warnings,
   };
 }
 
-async function bundleModule(build: Build): Promise<Bundle> {
-  const result = await build({ format: 'esm', banner: { js: MODULE_OPENING } });
+async function bundleModule(build: Build, options: esbuild.BuildOptions): Promise<Bundle> {
+  const result = await build({ ...options, format: 'esm' });
   return {
     format: 'module',
     code: output(result, '.js')!,
@@ -102,7 +125,6 @@ function run(
   options: esbuild.BuildOptions,
 ): Promise<esbuild.BuildResult<{ write: false; metafile: true }>> {
   return esbuild.build({
-    ...options,
     absWorkingDir: project.dir,
     entryPoints: [`./${project.entry}`],
     outfile: OUTPUT,
@@ -128,6 +150,7 @@ function run(
     // Without it esbuild follows any tsconfig.json of the upload, "extends" and "paths" included.
     tsconfigRaw: '{}',
     ...(project.isScript ? SCRIPT : MODULE),
+    ...options,
   });
 }
 
@@ -156,6 +179,6 @@ function isAllModules(metafile: esbuild.Metafile): boolean {
 }
 
 /** On the first line, so that the source map holds. */
-function strict(code: Uint8Array): Uint8Array {
-  return Buffer.concat([Buffer.from(STRICT_OPENING), code.subarray(OPENING.length)]);
+function withOpening(opening: string, code: Uint8Array, before: string): Uint8Array {
+  return Buffer.concat([Buffer.from(opening), code.subarray(before.length)]);
 }

@@ -18,9 +18,14 @@ const MIN_CACHED_BYTES = 1024;
 /** A cache is three times its code, and takes 0.1 s for each MB of it; above this V8 compiles what is called, when it is. */
 const MAX_CACHED_BYTES = 4 * 1024 * 1024;
 
+/** Throws V8's SyntaxError, or a RangeError for code that is nested too deeply. */
+export function check(code: Uint8Array): void {
+  new Script(textOf(code), { filename: BUNDLE_FILE });
+}
+
 /** Throws V8's SyntaxError, or a RangeError for code that is nested too deeply. Returns null where no cache is worth it. */
 export function compile(code: Uint8Array): Uint8Array | null {
-  const text = handingOver(Buffer.from(code.buffer, code.byteOffset, code.length).toString('utf8'));
+  const text = handingOver(textOf(code));
   if (code.length < MIN_CACHED_BYTES || code.length > MAX_CACHED_BYTES) {
     new Script(text, { filename: BUNDLE_FILE });
     return null;
@@ -31,3 +36,5 @@ export function compile(code: Uint8Array): Uint8Array | null {
   setFlagsFromString('--lazy');
   return script.createCachedData();
 }
+
+const textOf = (code: Uint8Array): string => Buffer.from(code.buffer, code.byteOffset, code.length).toString('utf8');

@@ -23,6 +23,7 @@ export class Project {
   readonly dir: string;
   readonly entry: string;
   readonly isScript: boolean;
+  readonly engine: BuildRequest['engine'];
   readonly #files = new Map<string, Uint8Array>();
   #root = '';
 
@@ -30,6 +31,7 @@ export class Project {
     this.dir = dir;
     this.entry = request.entry;
     this.isScript = request.handler === 'script';
+    this.engine = request.engine;
     let at = 0;
     for (const [path, bytes] of request.files) {
       this.#files.set(path, contents.subarray(at, at + bytes));

@@ -1,7 +1,7 @@
 /**
  * The executor: a walled child process that hosts the sandboxes of one cordon.
  *
- * It obeys the frames of its one connection, and keeps a watchdog over its isolates. What it can't stop it reports, and
+ * It obeys the frames of its one connection, and keeps a watchdog over its sandboxes. What it can't stop it reports, and
  * then ends itself; the host, which trusts none of this, watches from outside.
  */
 
@@ -10,12 +10,10 @@ import { IdTable } from '../../lib/id-table.ts';
 import { Connection, type FrameSender } from '../../wire/connection.ts';
 import { FrameType, MAX_FRAME_TO_GUEST, type CallMeta, type OpenMeta } from '../../wire/frames.ts';
 import { metaBody, metaPayload, metaText, parseMeta, readCredit } from '../../wire/meta.ts';
-import { IsolatePool, type GuestSource, type ReadyIsolate } from './isolate-pool.ts';
-import { IsolateSandbox } from './isolate-sandbox.ts';
-import type { SandboxOwner } from './sandbox-owner.ts';
+import type { ExecutorSandbox, SandboxKind, SandboxOwner } from './sandbox-owner.ts';
 
 const WATCHDOG_MS = 10;
-const READY_ISOLATES = 2;
+const US_PER_MS = 1_000;
 
 const WARM_UP_ROUNDS = 3;
 const WARM_UP_CODE = '(() => ({ default: { fetch: (request) => new Response(request.url) } }))';
@@ -23,12 +21,15 @@ const WARM_UP_META: OpenMeta = {
   format: 'script',
   codeBytes: WARM_UP_CODE.length,
   interleaves: true,
+  codeGeneration: false,
   functionName: 'warm-up',
   handler: 'module',
   handlerName: 'handler',
   memoryMb: 128,
   responseBytes: 1_000_000,
   logBytes: 1_000,
+  cpuMs: 10_000,
+  pendingTimers: 1_000,
   env: {},
 };
 
@@ -50,21 +51,23 @@ const NOWHERE: FrameSender = {
   sendMeta: () => undefined,
 };
 
-export class Executor implements SandboxOwner<IsolateSandbox> {
+export class Executor<S extends ExecutorSandbox> implements SandboxOwner<S> {
   /** Where frames go: to the host, but while this process warms up. */
   sender: FrameSender = NOWHERE;
   readonly #connection: Connection;
-  readonly #pool: IsolatePool;
-  readonly #sandboxes = new Map<number, IsolateSandbox>();
+  readonly #kind: SandboxKind<S>;
+  readonly #sandboxes = new Map<number, S>();
   /** The sandbox of each call that is not over. */
-  readonly #calls = new IdTable<IsolateSandbox>();
-  /** Isolates that were disposed of and have not stopped yet. */
+  readonly #calls = new IdTable<S>();
+  /** Engines that were disposed of and have not stopped yet. */
   #stopping = 0;
   /** Calls that came meanwhile, and what came for them: should this process have to end, they have not begun. */
   #held: { readonly type: number; readonly stream: number; readonly payload: Buffer }[] = [];
   #watchdog: NodeJS.Timeout | null = null;
+  /** Of this process, when the watchdog last looked. */
+  #cpuMs = 0;
 
-  constructor(socket: Socket, guest: GuestSource) {
+  constructor(socket: Socket, kind: SandboxKind<S>) {
     this.#connection = new Connection(socket, {
       maxFrameBytes: MAX_FRAME_TO_GUEST,
       splitsData: true,
@@ -72,13 +75,13 @@ export class Executor implements SandboxOwner<IsolateSandbox> {
       // Without its host an executor has no reason to be.
       onClose: () => process.kill(process.pid, 'SIGKILL'),
     });
-    this.#pool = new IsolatePool(guest, READY_ISOLATES);
+    this.#kind = kind;
   }
 
   async start(): Promise<void> {
-    await this.#pool.fill();
+    await this.#kind.prepare();
     await this.#warmUp();
-    await this.#pool.fill();
+    await this.#kind.prepare();
     seal();
     this.sender = this.#connection;
     this.sender.send(FrameType.READY, 0);
@@ -97,15 +100,11 @@ export class Executor implements SandboxOwner<IsolateSandbox> {
     this.sender = NOWHERE;
   }
 
-  takeIsolate(memoryMb: number): ReadyIsolate {
-    return this.#pool.take(memoryMb);
-  }
-
   onCallOver(id: number): void {
     this.#calls.delete(id);
   }
 
-  onGone(sandbox: IsolateSandbox): void {
+  onGone(sandbox: S): void {
     this.#sandboxes.delete(sandbox.id);
     if (this.#sandboxes.size > 0 || this.#watchdog === null) return;
     clearInterval(this.#watchdog);
@@ -122,7 +121,7 @@ export class Executor implements SandboxOwner<IsolateSandbox> {
     for (const { type, stream, payload } of this.#held.splice(0)) this.#receive(type, stream, payload);
   }
 
-  onPoisoned(sandbox: IsolateSandbox, reason: string): void {
+  onPoisoned(sandbox: S, reason: string): void {
     this.#die(reason, sandbox.id);
   }
 
@@ -158,7 +157,7 @@ export class Executor implements SandboxOwner<IsolateSandbox> {
   }
 
   #open(id: number, payload: Buffer): void {
-    const sandbox = new IsolateSandbox(this, id, parseMeta(payload) as OpenMeta, metaBody(payload));
+    const sandbox = this.#kind.open(this, id, parseMeta(payload) as OpenMeta, metaBody(payload));
     this.#sandboxes.set(id, sandbox);
     this.#watchdog ??= setInterval(() => this.#watch(), WATCHDOG_MS);
   }
@@ -175,7 +174,16 @@ export class Executor implements SandboxOwner<IsolateSandbox> {
 
   #watch(): void {
     const now = performance.now();
-    for (const sandbox of this.#sandboxes.values()) sandbox.check(now);
+    const { user, system } = process.cpuUsage();
+    const cpuMs = (user + system) / US_PER_MS;
+    const sandboxes = [...this.#sandboxes.values()].map((sandbox) => ({
+      sandbox,
+      ranMs: sandbox.ranSinceLastMs?.() ?? 0,
+    }));
+    const ranMs = sandboxes.reduce((sum, each) => sum + each.ranMs, 0);
+    const share = ranMs === 0 ? 0 : Math.min(1, (cpuMs - this.#cpuMs) / ranMs);
+    this.#cpuMs = cpuMs;
+    for (const each of sandboxes) each.sandbox.check(now, each.ranMs * share);
   }
 
   /** Says why and ends: a process in which an isolate can't be stopped can't even exit in order. */

@@ -1,20 +1,21 @@
 /** GuestTimers: the timers of one isolate, which has no clock of its own. */
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
-/** The isolate refuses more with an error of its own (web/timers.ts); who has got around that gets no timer. */
-const MAX_TIMERS = 10_000;
 
 export class GuestTimers {
   readonly #timers = new Map<number, NodeJS.Timeout>();
+  readonly #max: number;
   readonly #fire: (id: number) => void;
 
-  constructor(fire: (id: number) => void) {
+  /** The isolate refuses more than `max` with an error of its own (web/timers.ts); who gets around that gets no timer. */
+  constructor(max: number, fire: (id: number) => void) {
+    this.#max = max;
     this.#fire = fire;
   }
 
   start(id: number, delayMs: number): void {
     this.clear(id);
-    if (this.#timers.size >= MAX_TIMERS) return;
+    if (this.#timers.size >= this.#max) return;
     const fire = (): void => {
       this.#timers.delete(id);
       this.#fire(id);

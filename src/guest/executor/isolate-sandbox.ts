@@ -9,30 +9,23 @@
 import { isUtf8 } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import ivm from 'isolated-vm';
+import type { Limits } from '../../core/limits.ts';
 import { HAND_OVER } from '../../lib/hand-over.ts';
 import { IdTable } from '../../lib/id-table.ts';
-import { CHUNK_BYTES, FrameType, type OpenMeta } from '../../wire/frames.ts';
-import { In, INLINE_UNITS, MAX_META_UNITS, Out } from '../isolate/mailbox.ts';
-import { answerMessage, sendAsk } from './asks.ts';
+import { FrameType, type OpenMeta } from '../../wire/frames.ts';
+import { In, INLINE_UNITS, Out } from '../isolate/mailbox.ts';
+import { answerMessage } from './asks.ts';
+import { CallOutlet, type ExecutorCall } from './call-outlet.ts';
+import { CpuCount } from './cpu-count.ts';
 import { transferred, type GuestArgument } from './crossing.ts';
 import { GuestTimers } from './guest-timers.ts';
-import type { ReadyIsolate } from './isolate-pool.ts';
+import type { IsolatePool, ReadyIsolate } from './isolate-pool.ts';
 import { loadCode } from './load-code.ts';
 import { readRecords, type RecordReader } from './records.ts';
-import { ReplySender } from './reply-sender.ts';
-import type { SandboxOwner } from './sandbox-owner.ts';
+import type { ExecutorSandbox, SandboxOwner } from './sandbox-owner.ts';
 import { Services } from './services/services.ts';
-
-interface ExecutorCall {
-  readonly id: number;
-  readonly timeoutMs: number;
-  readonly deadlineMs: number;
-  /** What the host has heard: nothing yet, the head, or the outcome. */
-  state: 'open' | 'streaming' | 'done';
-  sender: ReplySender | null;
-  /** The guest has settled while the sender still has bytes to send. */
-  settled: boolean;
-}
+import { UncaughtLog } from './uncaught-log.ts';
+import { Unloading } from './unloading.ts';
 
 /** A turn with nobody's call in it may last this long. */
 const STRAY_TURN_MS = 250;
@@ -40,14 +33,17 @@ const STRAY_TURN_MS = 250;
 const STRAY_LOAD_MS = 5_000;
 /** A disposed isolate that is still running after this long can't be stopped. */
 const DISPOSE_MS = 400;
+const NS_PER_MS = 1e6;
 const DRAIN = { result: { copy: true } } as const;
 
-export class IsolateSandbox {
+export class IsolateSandbox implements ExecutorSandbox {
   readonly id: number;
   readonly #owner: SandboxOwner<IsolateSandbox>;
+  readonly #pool: IsolatePool;
   readonly #meta: OpenMeta;
   readonly #calls = new IdTable<ExecutorCall>();
-  readonly #timers = new GuestTimers((id) => this.#post(`[${In.TIMER},${id}]`));
+  readonly #timers: GuestTimers;
+  readonly #cpu = new CpuCount();
   readonly #services = new Services(
     (request, buffers, outcome) => {
       const indexes = buffers.map((bytes) => this.#beside(transferred(bytes)));
@@ -55,6 +51,9 @@ export class IsolateSandbox {
     },
     (call) => this.#calls.has(call),
   );
+  readonly #uncaughtLog = new UncaughtLog();
+  readonly #unloading: Unloading;
+  readonly #outlet: CallOutlet;
   readonly #progress = new Int32Array(new SharedArrayBuffer(8));
   #inbox: string[] = [];
   #arguments: GuestArgument[] = [];
@@ -67,19 +66,32 @@ export class IsolateSandbox {
   #loaded = false;
   #gone = false;
 
-  constructor(owner: SandboxOwner<IsolateSandbox>, id: number, meta: OpenMeta, payload: Uint8Array) {
+  constructor(owner: SandboxOwner<IsolateSandbox>, pool: IsolatePool, id: number, meta: OpenMeta, payload: Uint8Array) {
     this.#owner = owner;
+    this.#pool = pool;
     this.id = id;
     this.#meta = meta;
+    this.#outlet = new CallOutlet({
+      // Not yet the host's while this process warms up.
+      get sender() {
+        return owner.sender;
+      },
+      responseBytes: meta.responseBytes,
+      forget: (call) => this.#forget(call),
+    });
+    this.#unloading = new Unloading(meta.cpuMs, (message) => this.#post(message));
+    this.#timers = new GuestTimers(meta.pendingTimers, (timer) => this.#post(`[${In.TIMER},${timer}]`));
     void this.#load(payload);
   }
 
   call(id: number, metaText: string, bodyKind: number, remainingMs: number, body: Buffer): void {
     const now = performance.now();
+    if (this.#calls.size === 0) this.#cpu.start(this.#ranMs(), now);
     this.#calls.set(id, {
       id,
       timeoutMs: remainingMs,
       deadlineMs: now + remainingMs,
+      cpuMs: 0,
       state: 'open',
       sender: null,
       settled: false,
@@ -112,35 +124,40 @@ export class IsolateSandbox {
   cancel(id: number): void {
     const call = this.#calls.get(id);
     if (call === undefined) return;
-    if (call.sender !== null) return this.#settle(call);
+    if (call.sender !== null) return this.#outlet.settle(call);
     this.#post(`[${In.CANCEL},${id}]`);
   }
 
-  /** Ends what is over its time. Called by the watchdog every few milliseconds. */
-  check(nowMs: number): void {
+  /** For how long its isolate ran since this was last asked. */
+  ranSinceLastMs(): number {
+    return this.#gone ? 0 : this.#cpu.sinceLast(this.#ranMs());
+  }
+
+  /** Ends what is over its time, or has used `cpuMs` more and is over that. Called by the watchdog every few milliseconds. */
+  check(nowMs: number, cpuMs: number): void {
     if (this.#gone) return;
     if (this.#turnSinceMs !== 0 && this.#stuck(nowMs)) return;
-    for (const call of this.#calls.values()) {
-      if (nowMs <= call.deadlineMs) continue;
-      if (call.state !== 'done') this.#fault(call, 'TIMED_OUT', timeoutMessage(call));
-      this.#forget(call);
-      this.#post(`[${In.CANCEL},${call.id}]`);
-    }
+    if (this.#calls.size > 0 && this.#overCpu(nowMs, cpuMs)) return;
+    const calls = this.#calls.values();
+    this.#unloading.warn(calls, nowMs);
+    for (const call of calls) if (nowMs > call.deadlineMs) this.#expire(call, timeoutMessage(call));
   }
 
   close(): void {
-    if (this.#gone) return;
-    this.#end();
+    this.#unloading.close(() => {
+      if (!this.#gone) this.#end();
+    });
   }
 
   async #load(payload: Uint8Array): Promise<void> {
     let ready: ReadyIsolate;
     try {
-      ready = this.#owner.takeIsolate(this.#meta.memoryMb);
+      ready = this.#pool.take(this.#meta.memoryMb);
     } catch (error) {
       return this.#recycle('LOAD_FAILED', `No isolate could be made: ${String(error)}`, null);
     }
     this.#ready = ready;
+    this.#cpu.start(this.#ranMs(), performance.now());
     ready.onCatastrophe.current = () => this.#lost();
     this.#turnSinceMs = performance.now();
     try {
@@ -184,7 +201,9 @@ export class IsolateSandbox {
     this.#arguments = [];
     this.#turnSinceMs = performance.now();
     // A string alone, as an argument or a result, leaks a little at every turn; one inside a copied list does not.
-    port.applyIgnored(undefined, [new ivm.ExternalCopy([list]).copyInto({ release: true }), ...beside]);
+    const messages = [new ivm.ExternalCopy([list]).copyInto({ release: true }), ...beside];
+    if (this.#meta.interleaves) port.applyIgnored(undefined, messages);
+    else port.apply(undefined, messages).catch((error: unknown) => this.#uncaught(error));
     port.apply(undefined, [], DRAIN).then(
       (drained) => {
         this.#turnEnded(drained);
@@ -194,11 +213,18 @@ export class IsolateSandbox {
     );
   }
 
+  #uncaught(error: unknown): void {
+    if (this.#gone || this.#ready?.isolate.isDisposed === true) return;
+    this.#uncaughtLog.write(this.#owner.sender, this.id, this.#calls.oldest()?.id ?? 0, error);
+  }
+
   #turnEnded(drained: unknown): void {
     this.#turnOver();
     if (this.#gone) return;
     try {
-      readRecords(drained, (record) => this.#deliver(record));
+      readRecords(drained, (record) => {
+        if (!this.#gone) this.#deliver(record);
+      });
     } catch (error) {
       this.#recycle('SANDBOX_RECYCLED', `The mailbox of the sandbox broke: ${String(error)}`, null);
     }
@@ -232,80 +258,48 @@ export class IsolateSandbox {
         return this.#owner.sender.sendMeta(FrameType.SANDBOX_LOG, this.id, record.meta, null);
       case Out.SERVICE:
         return this.#services.take(record);
+      case Out.HEEDS_UNLOAD:
+        return this.#unloading.heed();
+      case Out.OVER_MEMORY:
+        return this.#recycle('OUT_OF_MEMORY', this.#memoryMessage(), this.#runningCall(), 'memoryMb');
+      case Out.AGAIN:
+        return this.#post(`[${In.TIMER},0]`);
     }
     const call = this.#calls.get(record.id);
-    if (call !== undefined) this.#deliverTo(call, record);
+    if (call !== undefined) this.#outlet.deliver(call, record);
   }
 
-  /** Passes a record on, unless it comes out of turn: a hostile isolate must not make the executor break the protocol. */
-  #deliverTo(call: ExecutorCall, record: RecordReader): void {
-    const { kind, meta, body } = record;
-    const connection = this.#owner.sender;
-    if (meta.length > MAX_META_UNITS) return;
-    if (kind >= Out.ASK) return sendAsk(connection, call.id, record);
-    if (kind === Out.REPLY && call.state === 'open') return this.#reply(call, meta, body);
-    if (kind === Out.HEAD && call.state === 'open') {
-      call.state = 'streaming';
-      return connection.sendMeta(FrameType.HEAD, call.id, meta, null);
-    }
-    if (kind === Out.DATA && call.state === 'streaming' && body instanceof Uint8Array && body.length <= CHUNK_BYTES)
-      return connection.sendBytes(FrameType.DATA, call.id, body);
-    if (kind === Out.END && call.state === 'streaming') {
-      call.state = 'done';
-      return connection.send(FrameType.END, call.id);
-    }
-    if (kind === Out.FAULT && call.state !== 'done' && call.sender === null) {
-      connection.sendMeta(FrameType.FAULT, call.id, meta, null);
+  /** Charges CPU time, and ends the call that has used too much of it; returns whether that has ended the sandbox. */
+  #overCpu(nowMs: number, usedMs: number): boolean {
+    const isInTurn = this.#turnSinceMs !== 0;
+    const isAlone = this.#calls.size === 1;
+    const call = isAlone || isInTurn ? this.#runningCall() : null;
+    const who = call === null ? 'nobody' : isAlone ? 'alone' : 'running';
+    const chargedMs = this.#cpu.charge(usedMs, nowMs, who);
+    if (call === null) return false;
+    call.cpuMs += chargedMs;
+    const { cpuMs } = this.#meta;
+    if (call.cpuMs <= cpuMs) return false;
+    const message = `Execution used more than ${cpuMs / 1000}s of CPU time`;
+    if (isInTurn) this.#recycle('TIMED_OUT', message, call, 'cpuMs');
+    else this.#expire(call, message, 'cpuMs');
+    return isInTurn;
+  }
+
+  /** Ends a call that has used up what it may, between turns. */
+  #expire(call: ExecutorCall, message: string, limit?: keyof Limits): void {
+    if (call.state === 'done') this.#outlet.settle(call);
+    else {
+      this.#outlet.fault(call, 'TIMED_OUT', message, limit);
       this.#forget(call);
-      return;
     }
-    if (kind === Out.SETTLED) return this.#guestSettled(call);
-    if (kind === Out.LOG) return connection.sendMeta(FrameType.LOG, call.id, meta, null);
-    if (kind === Out.CREDIT) return connection.sendNumber(FrameType.CREDIT, call.id, Number(meta) >>> 0);
+    this.#post(`[${In.CANCEL},${call.id}]`);
   }
 
-  #reply(call: ExecutorCall, meta: string, body: string | Uint8Array | null): void {
-    const connection = this.#owner.sender;
-    const settled = meta.endsWith(',1]');
-    if (body === null || body.length * 3 <= CHUNK_BYTES) {
-      call.state = 'done';
-      connection.sendMeta(FrameType.REPLY, call.id, meta, body);
-      if (settled) this.#forget(call);
-      return;
-    }
-    const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : body;
-    if (bytes.length > this.#meta.responseBytes) {
-      this.#fault(
-        call,
-        'RESPONSE_TOO_LARGE',
-        `The response body has ${bytes.length} bytes, more than ${this.#meta.responseBytes}; stream it instead`,
-      );
-      this.#forget(call);
-      return;
-    }
-    call.settled = settled;
-    call.state = 'streaming';
-    call.sender = new ReplySender(connection, call.id, meta, bytes, () => {
-      call.sender = null;
-      call.state = 'done';
-      if (call.settled) this.#settle(call);
-    });
-    // It may have been sent whole in the constructor, before the callback could clear the field.
-    if ((call.state as string) === 'done') call.sender = null;
-  }
-
-  #guestSettled(call: ExecutorCall): void {
-    call.settled = true;
-    if (call.sender === null) this.#settle(call);
-  }
-
-  #settle(call: ExecutorCall): void {
-    this.#forget(call);
-    this.#owner.sender.send(FrameType.SETTLED, call.id);
-  }
-
-  #fault(call: ExecutorCall, code: string, message: string): void {
-    this.#owner.sender.sendMeta(FrameType.FAULT, call.id, JSON.stringify([code, message, null]), null);
+  /** Of the isolate, since it was made, up to this moment. */
+  #ranMs(): number {
+    const isolate = this.#ready?.isolate;
+    return isolate === undefined || isolate.isDisposed ? 0 : Number(isolate.cpuTime) / NS_PER_MS;
   }
 
   /** Whether the turn in flight had to be stopped. */
@@ -330,20 +324,23 @@ export class IsolateSandbox {
   }
 
   /** Ends the sandbox in the middle of things: the culprit has the fault, who had not begun is told so. */
-  #recycle(code: string, message: string, culprit: ExecutorCall | null): void {
+  #recycle(code: string, message: string, culprit: ExecutorCall | null, limit?: keyof Limits): void {
     const begun = (this.#progress[1] as number) >>> 0;
-    for (const call of this.#calls.values())
-      this.#tellEnd(call, call === culprit ? code : 'SANDBOX_RECYCLED', message, call.id <= begun);
+    for (const call of this.#calls.values()) {
+      if (call !== culprit || call.state === 'done' || code === 'SANDBOX_RECYCLED')
+        this.#tellEnd(call, call.id <= begun);
+      else this.#outlet.fault(call, code, message, limit);
+    }
     this.#owner.sender.sendMeta(FrameType.GONE, this.id, JSON.stringify([code, message, null]), null);
     this.#end();
   }
 
-  #tellEnd(call: ExecutorCall, code: string, message: string, begun: boolean): void {
+  /** The end of a call that the sandbox is lost to. */
+  #tellEnd(call: ExecutorCall, begun: boolean): void {
     const connection = this.#owner.sender;
     if (call.state === 'done') connection.send(FrameType.SETTLED, call.id);
-    else if (call.state === 'open' && !begun && code === 'SANDBOX_RECYCLED')
-      connection.send(FrameType.NOT_BEGUN, call.id);
-    else this.#fault(call, code, code === 'SANDBOX_RECYCLED' ? 'The sandbox was recycled under this request' : message);
+    else if (call.state === 'open' && !begun) connection.send(FrameType.NOT_BEGUN, call.id);
+    else this.#outlet.fault(call, 'SANDBOX_RECYCLED', 'The sandbox was recycled under this request');
   }
 
   #forget(call: ExecutorCall): void {
@@ -356,6 +353,7 @@ export class IsolateSandbox {
     this.#gone = true;
     for (const call of this.#calls.values()) this.#forget(call);
     this.#timers.clearAll();
+    this.#unloading.end();
     this.#services.end();
     this.#inbox = [];
     this.#arguments = [];

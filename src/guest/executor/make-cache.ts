@@ -16,6 +16,7 @@ const SPEC = {
   interleaves: true,
   responseBytes: 1e7,
   logBytes: 1e5,
+  pendingTimers: 1_000,
   env: {},
   functionName: 'warm',
   kind: 'module',

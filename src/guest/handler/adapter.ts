@@ -10,10 +10,10 @@ import { chain, resolved } from '../web/engine.ts';
 import { apply, dictionary, getPrototypeOf, isObject, join, Promise, push } from '../web/primordials.ts';
 import { isResponse, Response } from '../web/response.ts';
 import { AdapterFault, badResponse } from './adapter-fault.ts';
-import { eventOf, InvocationContext, lambdaContextOf, scriptContextOf, withData } from './event.ts';
+import { eventOf, InvocationContext, LambdaContext, ScriptContext, withData } from './event.ts';
 import { frozenCopy, installHandlerGlobals, removeFromScripts } from './globals.ts';
 import type { HandlerSpec, Incoming, Outgoing, Registered } from './incoming.ts';
-import { outgoingOf } from './outgoing.ts';
+import { outgoingOf, upgraded } from './outgoing.ts';
 import { requestOf, sentRequestOf } from './request.ts';
 import { valueReplyOf } from './value-reply.ts';
 
@@ -42,8 +42,11 @@ export function resolveHandler(
 
 /** A result that is there is answered at once; one to come, when it comes. */
 function settle(result: unknown, incoming: Incoming, maxBytes: number): Outgoing | Promise<Outgoing> {
-  const answer = (value: unknown): Outgoing | Promise<Outgoing> =>
-    incoming.reply === 'http' ? outgoingOf(value) : valueReplyOf(value, maxBytes);
+  const answer = (value: unknown): Outgoing | Promise<Outgoing> => {
+    if (incoming.reply !== 'http') return valueReplyOf(value, maxBytes);
+    const outgoing = outgoingOf(value);
+    return outgoing.status === 101 ? upgraded(value, incoming, outgoing) : outgoing;
+  };
   if (isResponse(result) || !isObject(result)) return answer(result);
   const { then } = result as { then?: unknown };
   if (typeof then !== 'function') return answer(result);
@@ -59,7 +62,7 @@ const isPromise = (value: object): value is Promise<unknown> =>
 function scriptCall(exports: unknown, env: object): Call {
   const body = isObject(exports) ? (exports as Named)['default'] : undefined;
   if (typeof body !== 'function') throw missing();
-  return (incoming) => withData(incoming, ({ value }) => (body as Callable)(scriptContextOf(incoming, value, env)));
+  return (incoming) => withData(incoming, ({ value }) => (body as Callable)(new ScriptContext(incoming, value, env)));
 }
 
 function moduleCall(exports: unknown, registered: Registered, spec: HandlerSpec, env: object): Call {
@@ -93,7 +96,7 @@ function namedCall(named: Named, standard: unknown, spec: HandlerSpec, env: obje
     handler = (standard as Named)[spec.name];
   if (typeof handler !== 'function') return null;
   return (incoming) => {
-    const context = lambdaContextOf(incoming, spec, env);
+    const context = new LambdaContext(incoming, spec, env);
     if (incoming.reply === 'value') return (handler as Callable)(sentRequestOf(incoming), context);
     return withData(incoming, (data) => (handler as Callable)(eventOf(incoming, data), context));
   };

@@ -16,7 +16,9 @@ import {
 } from '../web/primordials.ts';
 import { sentRequestOf } from './request.ts';
 import type { HandlerSpec, Incoming } from './incoming.ts';
+import { Capabilities } from './capabilities.ts';
 import { pathOf, queryOf } from './query.ts';
+import { rpcCallOf } from './rpc-call.ts';
 import { scriptFetch } from './script-fetch.ts';
 
 /** A body as an event has it. */
@@ -86,25 +88,19 @@ function userOf({ principal }: Incoming): User {
   return { id: principal[0], email: principal[1], roles: principal[2] };
 }
 
-/** The second argument of `handler`. */
-export function lambdaContextOf(incoming: Incoming, spec: HandlerSpec, env: object): object {
-  return {
-    functionName: spec.functionName,
-    awsRequestId: incoming.invocationId,
-    invocationId: incoming.invocationId,
-    memoryLimitInMB: toText(spec.memoryMb),
-    getRemainingTimeInMillis: () => incoming.remainingMs(),
-    waitUntil: (promise: unknown) => incoming.waitUntil(promise),
-    env,
-    user: userOf(incoming),
-  };
+interface WithConsole {
+  readonly console: { info(...args: unknown[]): void };
 }
 
-/** The second argument of `fetch`'s kin; its function is made when it is read, and can be called without its object. */
+/**
+ * The second argument of `fetch`'s kin. What can be called is made when it is read, and can be called without its object;
+ * so are the host's services, of which most invocations read none.
+ */
 export class InvocationContext {
   readonly #incoming: Incoming;
   readonly env: object;
   #user: User | null = null;
+  #capabilities: Capabilities | null = null;
 
   constructor(incoming: Incoming, env: object) {
     this.#incoming = incoming;
@@ -125,18 +121,73 @@ export class InvocationContext {
   get invocationId(): string {
     return this.#incoming.invocationId;
   }
+
+  get kv(): object {
+    return this.#services().kv;
+  }
+
+  get db(): object {
+    return this.#services().db;
+  }
+
+  get email(): object {
+    return this.#services().email;
+  }
+
+  get publish(): Capabilities['publish'] {
+    return this.#services().publish;
+  }
+
+  get vm(): object {
+    return this.#services().vm;
+  }
+
+  /** Whatever console the function has made of its own. */
+  get log(): (...args: unknown[]) => void {
+    return (...args) => (globalThis as unknown as WithConsole).console.info(...args);
+  }
+
+  #services(): Capabilities {
+    return (this.#capabilities ??= new Capabilities(rpcCallOf(this.#incoming)));
+  }
 }
 
 rename(InvocationContext, 'ExecutionContext');
 
-/** `ctx` of a script body. */
-export function scriptContextOf(incoming: Incoming, data: unknown, env: object): object {
-  return {
-    data,
-    user: userOf(incoming),
-    request: sentRequestOf(incoming),
-    env,
-    fetch: host.bindContext(scriptFetch),
-    waitUntil: (promise: unknown) => incoming.waitUntil(promise),
-  };
+/** The second argument of `handler`. */
+export class LambdaContext extends InvocationContext {
+  readonly #incoming: Incoming;
+  readonly functionName: string;
+  readonly awsRequestId: string;
+  readonly memoryLimitInMB: string;
+
+  constructor(incoming: Incoming, spec: HandlerSpec, env: object) {
+    super(incoming, env);
+    this.#incoming = incoming;
+    this.functionName = spec.functionName;
+    this.awsRequestId = incoming.invocationId;
+    this.memoryLimitInMB = toText(spec.memoryMb);
+  }
+
+  get getRemainingTimeInMillis(): () => number {
+    return () => this.#incoming.remainingMs();
+  }
 }
+
+rename(LambdaContext, 'Context');
+
+/** `ctx` of a script body. */
+export class ScriptContext extends InvocationContext {
+  readonly data: unknown;
+  readonly request: object;
+  readonly fetch: typeof scriptFetch;
+
+  constructor(incoming: Incoming, data: unknown, env: object) {
+    super(incoming, env);
+    this.data = data;
+    this.request = sentRequestOf(incoming);
+    this.fetch = host.bindContext(scriptFetch);
+  }
+}
+
+rename(ScriptContext, 'Context');

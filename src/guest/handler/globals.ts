@@ -1,7 +1,9 @@
 /** The globals through which code registers a handler while it loads, and what it expects beside them. */
 
 import { chain, resolved } from '../web/engine.ts';
+import * as modules from '../web/modules.ts';
 import { freeze, hasOwn, hide, isObject, keysOf, Promise, push, put, toText, TypeError } from '../web/primordials.ts';
+import { headOf, isRequest } from '../web/request.ts';
 import type { Incoming, Registered } from './incoming.ts';
 
 type Serve = NonNullable<Registered['serve']>;
@@ -48,6 +50,8 @@ function denoOf(env: Readonly<Record<string, string>>, registered: Registered): 
       onListen?.(SERVER.addr);
       return SERVER;
     },
+    upgradeWebSocket: (request: unknown, options?: object) =>
+      modules.webSocketServer().upgrade(asksForWebSocket(request), options),
     // What packages look at to tell runtimes apart.
     version: { deno: '2.0.0 (compatible, by Cordon)' },
     env: {
@@ -56,6 +60,10 @@ function denoOf(env: Readonly<Record<string, string>>, registered: Registered): 
       toObject: () => ({ ...env }),
     },
   };
+}
+
+function asksForWebSocket(request: unknown): boolean {
+  return isRequest(request) && headOf(request).headers.get('upgrade') === 'websocket';
 }
 
 /** Of `serve(handler)`, `serve(options, handler)`, `serve({ handler })`. */

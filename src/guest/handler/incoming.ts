@@ -1,6 +1,7 @@
 /** What an engine's bootstrap hands to the adapter for one invocation, and what it gets back. */
 
 import type { PrincipalMeta, ReplyKind } from '../../wire/frames.ts';
+import type { Ask, AskBody, AskListener } from '../web/host.ts';
 
 export interface Incoming {
   readonly method: string;
@@ -15,6 +16,8 @@ export interface Incoming {
   readonly clientAddress: string;
   readonly invocationId: string;
   readonly reply: ReplyKind;
+  /** What a client sends that asks for a WebSocket; null for any other, absent where there is none. */
+  readonly tunnel?: ReadableStream | null;
   /** Who calls, as the host knows; null for nobody in particular. */
   readonly principal: PrincipalMeta | null;
   /** performance.now()-like ms left until the deadline. */
@@ -22,6 +25,8 @@ export interface Incoming {
   waitUntil(promise: unknown): void;
   /** Called at most once, with the AbortController's abort, by whoever needs the request's signal. */
   onCancel(abort: (reason: unknown) => void): void;
+  /** As `WebHost.ask`, but for this invocation, whichever runs now. Null where it is over. */
+  ask(kind: string, meta: string, body: AskBody, listener: AskListener): Ask | null;
 }
 
 /** Exactly what crosses to the host. A `value` reply has status 200 and a JSON text as body. */

@@ -13,9 +13,10 @@ import {
   stringSlice,
   toText,
 } from '../web/primordials.ts';
-import { isResponse, partsOf, ResponseParts, type Response } from '../web/response.ts';
+import * as modules from '../web/modules.ts';
+import { isResponse, partsOf, ResponseParts, webSocketOf, type Response } from '../web/response.ts';
 import { AdapterFault, badResponse } from './adapter-fault.ts';
-import type { Outgoing } from './incoming.ts';
+import type { Incoming, Outgoing } from './incoming.ts';
 
 /** `{ statusCode, … }`, as its handler made it. */
 export interface Reply {
@@ -32,6 +33,18 @@ export function outgoingOf(value: unknown): Outgoing {
   if (isResponse(value)) return responseParts(value);
   const reply = guarded(() => replyOf(value));
   return reply === null ? jsonReply(value) : guarded(() => outgoingOfReply(reply));
+}
+
+/** The same for a Response of status 101, whose WebSocket the client gets. */
+export function upgraded(response: unknown, { tunnel }: Incoming, { headers }: Outgoing): Outgoing {
+  const end = isResponse(response) ? webSocketOf(response) : null;
+  if (end === null || tunnel === undefined || tunnel === null)
+    throw badResponse('The handler returned a Response with the status 101 to a request that asks for no WebSocket');
+  return new ResponseParts(
+    101,
+    headers,
+    guarded(() => modules.webSocketServer().connect(end, tunnel)),
+  );
 }
 
 /** A Response, not read. */

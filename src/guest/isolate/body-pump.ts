@@ -13,7 +13,8 @@ import {
 } from '../web/primordials.ts';
 import { isByteStream } from '../web/read-stream.ts';
 import type { GuestCall } from './call.ts';
-import { runAs, then } from './context.ts';
+import { runAs } from './context.ts';
+import { then } from './context-promise.ts';
 
 export interface BodyTarget {
   /** Takes one chunk, which is its own from then on. */

@@ -6,48 +6,43 @@
  * object of the executor's, is reachable from the global object.
  */
 
+// First: what is evaluated later has its Promise.
+import { rejections, then } from './context-promise.ts';
 import { AdapterFault } from '../handler/adapter-fault.ts';
-import { installHandlerGlobals, removeFromScripts, resolveHandler } from '../handler/adapter.ts';
-import type { HandlerSpec, Incoming, Outgoing, Registered } from '../handler/incoming.ts';
-import { harden } from '../web/harden.ts';
+import { installHandlerGlobals, removeFromScripts } from '../handler/adapter.ts';
+import type { HandlerSpec, Outgoing, Registered } from '../handler/incoming.ts';
+import { harden, type Removed } from '../web/harden.ts';
 import { installWeb, type WebControls } from '../web/index.ts';
 import type { Ask, AskBody, AskListener } from '../web/host.ts';
 import { listJson } from '../web/list-json.ts';
 import { dictionary } from '../web/primordials.ts';
+import { queueMicrotask } from '../web/timers.ts';
 import type { CallMeta } from '../../wire/frames.ts';
 import type { AskEngine, GuestAsk } from './asks.ts';
 import { BodyPump } from './body-pump.ts';
 import { BodySource } from './body-source.ts';
 import { GuestCall } from './call.ts';
-import {
-  bindContext,
-  currentCall,
-  getStores,
-  installContext,
-  markBegun,
-  runAs,
-  setSolo,
-  setStores,
-  shareProgress,
-  then,
-} from './context.ts';
-import { In, MAX_HEAD_UNITS, Out, Outbox, type MessageIn } from './mailbox.ts';
+import { bindContext, currentCall, getStores, markBegun, runAs, setSolo, setStores, shareProgress } from './context.ts';
+import { drainAgain, In, MAX_HEAD_UNITS, Out, Outbox, type MessageIn } from './mailbox.ts';
 import { describeError } from './describe-error.ts';
+import { GuestLog } from './guest-log.ts';
 import { GuestServices } from './services.ts';
+import { describe, Uncaught } from './uncaught.ts';
+import { handlerOf, type CodeKind, type Handler } from './user-code.ts';
+import { WasmGate } from './wasm-gate.ts';
 
 interface LoadSpec extends HandlerSpec {
   readonly interleaves: boolean;
   readonly responseBytes: number;
   readonly logBytes: number;
+  readonly pendingTimers: number;
+  readonly codeGeneration: boolean;
 }
 
 /** The answer of code that has loaded and was not to be called. */
 const LOADED: Outgoing = { status: 204, headers: [], body: null };
 
 type FaultRecord = readonly [code: string, message: string, stack: string | null];
-type Handler = (incoming: Incoming) => Promise<Outgoing> | Outgoing;
-/** Code that was not built: a function body, called with `module`, `exports` and `ctx`. */
-type Body = (module: { exports: unknown }, exports: unknown, ctx: unknown) => unknown;
 
 const NativePromise = Promise;
 /** Where `await` is lowered, an async function takes six frames of a stack, of which its author is shown one. */
@@ -63,11 +58,15 @@ let seed: Uint8Array = new Uint8Array(32);
 let spec: LoadSpec;
 let handler: Handler | null = null;
 let loadFault: FaultRecord | null = null;
-let loadLogUnits = 0;
+/** How often the isolate has been drained. */
+let drains = 0;
 /** What a classic script gave: the bundle's function, or the one around a body. */
 let handedOver: unknown = null;
 let registered: Registered;
 const services = new GuestServices(outbox, (call) => calls[call.id] !== call);
+const isHeard = (call: GuestCall): boolean => calls[call.id] === call || call.overIn === drains;
+const log = new GuestLog(outbox, isHeard);
+const writeLog = (level: string, message: string): void => log.write(level, message);
 /** What was asked for and has begun to come in this turn. */
 const unflushed = dictionary<GuestAsk>();
 let unflushedCount = 0;
@@ -79,10 +78,11 @@ const nodeServices = {
   getStores,
   setStores,
   bindContext,
+  wasmModule: (base64: string) => wasm.deployed(base64),
 };
 
-installContext();
-harden(globalThis);
+const removed: Removed = harden(globalThis);
+const wasm = new WasmGate(removed.WebAssembly);
 (Error as unknown as { stackTraceLimit: number }).stackTraceLimit = STACK_FRAMES;
 const web: WebControls = installWeb(globalThis, {
   setTimer(id, delayMs) {
@@ -98,13 +98,17 @@ const web: WebControls = installWeb(globalThis, {
     delete timerOwners[id];
     outbox.put(Out.TIMER_CLEAR, id, '', null);
   },
-  log,
+  log: writeLog,
+  heedUnload: () => outbox.put(Out.HEEDS_UNLOAD, 0, '', null),
   bindContext,
   seed: () => seed,
   ask,
   serve: (text, body, listener) => services.begin(liveCall(), text, body, listener),
-  reportError: (error) => log('error', `Uncaught ${describeError(error).stack ?? describeError(error).message}`),
+  reportError: (error) => log.write('error', `Uncaught ${describe(error)}`),
 });
+const uncaught = new Uncaught(rejections, { web, isHeard, log: writeLog });
+rejections.onHandled = ({ promise, reason, call }) =>
+  runAs(call, () => queueMicrotask(() => web.handledLater(promise, reason)));
 
 const askEngine: AskEngine = {
   outbox,
@@ -122,12 +126,16 @@ function liveCall(): GuestCall | null {
 /** Asks on behalf of the invocation that runs now. */
 function ask(kind: string, meta: string, body: AskBody, listener: AskListener): Ask | null {
   const call = liveCall();
-  return call === null ? null : call.asksWith(askEngine).begin(kind, meta, body, listener);
+  return call === null ? null : askFor(call, kind, meta, body, listener);
+}
+
+function askFor(call: GuestCall, kind: string, meta: string, body: AskBody, listener: AskListener): Ask | null {
+  return calls[call.id] === call ? call.asksWith(askEngine).begin(kind, meta, body, listener) : null;
 }
 
 function port(...args: unknown[]): unknown {
   // Not `args[0]` yet: where there is none, user code may have made an accessor of that index, and would be asked.
-  if (args.length === 0) return outbox.drain();
+  if (args.length === 0) return drain();
   const first = args[0];
   web.newTurn();
   if (first === 'load') load(args[1] as string, args[2] as string, args[3] as ArrayBuffer, args[4] as ArrayBuffer);
@@ -136,8 +144,16 @@ function port(...args: unknown[]): unknown {
   return undefined;
 }
 
+function drain(): unknown[] {
+  if (uncaught.endTurn()) return drainAgain();
+  if (wasm.isOver()) outbox.putLine(Out.OVER_MEMORY, 0, '');
+  drains++;
+  return outbox.drain();
+}
+
 /** One turn: every message is delivered, whatever the one before it did. */
 function turn(args: readonly [readonly [string], ...ArrayBuffer[]]): void {
+  uncaught.tell();
   const messages = parse(args[0][0]) as MessageIn[];
   for (let i = 0; i < messages.length; i++) deliver(messages[i] as MessageIn, args);
   if (unflushedCount > 0) flush();
@@ -156,6 +172,7 @@ function deliver(message: MessageIn, args: readonly unknown[]): void {
   if (message[0] === In.TIMER) return fireTimer(message[1]);
   const bytes = (index: number): Uint8Array => new Uint8Array(args[1 + index] as ArrayBuffer);
   if (message[0] === In.SERVICE) return services.deliver(message, bytes);
+  if (message[0] === In.UNLOAD) return runAs(calls[message[1]] ?? null, () => web.beforeUnload(message[2]));
   const call = calls[message[1]];
   if (call === undefined) return;
   runAs(call, () => {
@@ -176,7 +193,7 @@ function begin(id: number, bodyRef: string | number | null, meta: CallMeta, args
       : typeof bodyRef === 'number'
         ? (args[1 + bodyRef] as ArrayBuffer | string)
         : bodyRef;
-  const call = new GuestCall(id, meta, body, source, settle);
+  const call = new GuestCall(id, meta, body, source, settle, askFor);
   calls[id] = call;
   if (!spec.interleaves) setSolo(call);
   runAs(call, () => handle(call));
@@ -280,6 +297,7 @@ function cancel(call: GuestCall): void {
 
 function forget(call: GuestCall): void {
   delete calls[call.id];
+  call.overIn = drains;
   setSoloIf(call);
   call.asks?.end();
   for (const timer in call.timers) dropTimer(Number(timer));
@@ -301,25 +319,15 @@ function fireTimer(id: number): void {
   web.fireTimer(id);
 }
 
-function log(level: string, message: string): void {
-  const call = currentCall();
-  const used = (call === null ? loadLogUnits : call.logUnits) + message.length + 16;
-  if (call === null) loadLogUnits = used;
-  else call.logUnits = used;
-  const over = used - spec.logBytes;
-  if (over > message.length + 16) return;
-  const line =
-    over > 0
-      ? listJson(['warn', `The log of this invocation is longer than ${spec.logBytes} bytes; the rest is dropped`])
-      : listJson([level, message]);
-  if (call === null || calls[call.id] !== call) outbox.put(Out.SANDBOX_LOG, 0, line, null);
-  else outbox.put(Out.LOG, call.id, line, null);
-}
-
 /** `load(handOver, spec, seed, progress)`: what the user's code may find when it is evaluated. */
 function load(handOver: string, specText: string, seedBytes: ArrayBuffer, progress: ArrayBuffer): void {
   spec = parse(specText) as LoadSpec;
   nodeServices.env = spec.env;
+  web.limitTimers(spec.pendingTimers);
+  log.limit(spec.logBytes);
+  if (spec.interleaves) rejections.open();
+  wasm.allow(spec);
+  if (spec.codeGeneration) removed.allowCodeGeneration();
   seed = new Uint8Array(seedBytes);
   shareProgress(new Int32Array(progress));
   registered = installHandlerGlobals(globalThis, spec.env, currentCall);
@@ -339,54 +347,17 @@ function load(handOver: string, specText: string, seedBytes: ArrayBuffer, progre
  * `start(kind, value)`: evaluates the user's code inside our own try. `script` and `body` have handed over a
  * function that nobody has called yet, `module` is a namespace that has been evaluated, `failed` and `unparsed` are messages.
  */
-function start(kind: 'script' | 'module' | 'body' | 'failed' | 'unparsed', value: unknown): void {
+function start(kind: CodeKind | 'failed' | 'unparsed', value: unknown): void {
   try {
     if (kind === 'failed' || kind === 'unparsed')
       loadFault = [kind === 'failed' ? 'LOAD_FAILED' : 'COMPILE_FAILED', value as string, null];
-    else if (kind === 'module') handler = resolveHandler(evaluated(value), registered, spec);
-    else if (typeof handedOver !== 'function') loadFault = ['LOAD_FAILED', 'The code ended before it was loaded', null];
-    else if (kind === 'body') handler = bodyHandler(handedOver as Body);
-    else handler = resolveHandler((handedOver as (services: object) => unknown)(nodeServices), registered, spec);
+    else if (kind !== 'module' && typeof handedOver !== 'function')
+      loadFault = ['LOAD_FAILED', 'The code ended before it was loaded', null];
+    else handler = handlerOf(kind, kind === 'module' ? value : handedOver, nodeServices, registered, spec);
   } catch (error) {
     loadFault = faultOf(error, 'LOAD_FAILED');
   }
-}
-
-/** The exports of a module, if it has got to its end: an isolate hears of no timer and no answer while it loads. */
-function evaluated(namespace: unknown): unknown {
-  try {
-    for (const name in namespace as object) void (namespace as Record<string, unknown>)[name];
-    return namespace;
-  } catch {
-    throw new Error('Top-level await can only wait for what is ready at once; wait inside of the handler instead');
-  }
-}
-
-/** A body runs when it is called: what it returns is the result; else what it exports or registers is the handler. */
-function bodyHandler(body: Body): Handler {
-  return (incoming) => {
-    let exported: Handler | null = null;
-    const module = { exports: {} as unknown };
-    const run = (ctx: unknown): unknown =>
-      then(
-        body(module, module.exports, ctx),
-        (value) => {
-          if (value === undefined) exported = resolveHandler(module.exports, registered, spec);
-          return value;
-        },
-        rethrow,
-      );
-    const script = resolveHandler({ default: run }, registered, { ...spec, kind: 'script' });
-    return then(
-      script(incoming),
-      (outgoing) => (exported === null ? outgoing : exported(incoming)),
-      rethrow,
-    ) as Promise<Outgoing>;
-  };
-}
-
-function rethrow(error: unknown): never {
-  throw error;
+  wasm.loaded();
 }
 
 function faultOf(error: unknown, code: string): FaultRecord {

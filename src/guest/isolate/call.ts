@@ -6,7 +6,12 @@ import { GuestAsks, type AskEngine } from './asks.ts';
 import type { BodyPump } from './body-pump.ts';
 import type { BodySource } from './body-source.ts';
 import { turnTimeMs } from '../web/clock.ts';
-import { then } from './context.ts';
+import { resolved } from '../web/engine.ts';
+import type { Ask, AskBody, AskListener } from '../web/host.ts';
+import { afterwards } from './context-promise.ts';
+
+/** Null where the call is over. */
+export type AskFor = (call: GuestCall, kind: string, meta: string, body: AskBody, listener: AskListener) => Ask | null;
 
 export class GuestCall implements Incoming {
   readonly id: number;
@@ -21,9 +26,11 @@ export class GuestCall implements Incoming {
   readonly principal: PrincipalMeta | null;
   /** Feeds a streamed request body; null where the body came whole. */
   readonly source: BodySource | null;
+  readonly tunnel: ReadableStream | null;
   readonly #startedMs: number;
   readonly #remainingMs: number;
   readonly #onSettled: (call: GuestCall) => void;
+  readonly #askFor: AskFor;
   #abort: ((reason: unknown) => void) | null = null;
   #pending = 0;
   #answered = false;
@@ -32,6 +39,8 @@ export class GuestCall implements Incoming {
   pump: BodyPump | null = null;
   cancelled = false;
   logUnits = 0;
+  /** The drain that its end leaves with; -1 while it lasts. */
+  overIn = -1;
   /** The timers it started that have not fired. */
   readonly timers: Record<number, true> = { __proto__: null } as unknown as Record<number, true>;
 
@@ -41,6 +50,7 @@ export class GuestCall implements Incoming {
     body: string | ArrayBuffer | ReadableStream | null,
     source: BodySource | null,
     onSettled: (call: GuestCall) => void,
+    askFor: AskFor,
   ) {
     this.id = id;
     this.method = meta[3];
@@ -51,11 +61,14 @@ export class GuestCall implements Incoming {
     this.invocationId = meta[8];
     this.query = meta[9] ?? undefined;
     this.principal = meta[10];
-    this.body = body;
+    const isUpgrade = source !== null && asksForUpgrade(meta[5]);
+    this.body = isUpgrade ? null : body;
+    this.tunnel = isUpgrade ? (body as ReadableStream) : null;
     this.source = source;
     this.#startedMs = turnTimeMs();
     this.#remainingMs = meta[2];
     this.#onSettled = onSettled;
+    this.#askFor = askFor;
   }
 
   /** Whether the response is out and nothing that was to be waited for is left. */
@@ -75,12 +88,16 @@ export class GuestCall implements Incoming {
       this.#pending--;
       if (this.settled) this.#onSettled(this);
     };
-    then(Promise.resolve(promise), done, done);
+    afterwards(resolved(promise), done);
   }
 
   onCancel(abort: (reason: unknown) => void): void {
     this.#abort = abort;
     if (this.cancelled) abort(undefined);
+  }
+
+  ask(kind: string, meta: string, body: AskBody, listener: AskListener): Ask | null {
+    return this.#askFor(this, kind, meta, body, listener);
   }
 
   /** What it asks of the host, if it has asked. */
@@ -105,6 +122,12 @@ export class GuestCall implements Incoming {
     this.pump?.cancel(new TypeError('The client went away'));
     this.#abort?.(undefined);
   }
+}
+
+/** The host says so: it passes on no such header of a client's. */
+function asksForUpgrade(headers: readonly string[]): boolean {
+  for (let i = 0; i < headers.length; i += 2) if (headers[i] === 'upgrade') return true;
+  return false;
 }
 
 const { TypeError } = globalThis;

@@ -19,7 +19,8 @@ export type MessageIn =
   | readonly [kind: 4, call: number]
   | readonly [kind: 5, timer: number]
   | AnswerMessage
-  | ServiceMessage;
+  | ServiceMessage
+  | UnloadMessage;
 
 /** To what a call has asked for: the ask's number stands in the meta, where there is one. */
 export type AnswerMessage =
@@ -37,6 +38,9 @@ export type ServiceMessage = readonly [
   outcome: readonly [ok: 1, value: unknown] | readonly [ok: 0, name: string, message: string],
 ];
 
+/** The end comes: of a call, or (0) of the sandbox. */
+export type UnloadMessage = readonly [kind: 12, call: number, reason: string];
+
 export const In = {
   CALL: 0,
   DATA: 1,
@@ -50,6 +54,7 @@ export const In = {
   ANSWER_FAIL: 9,
   ANSWER_CREDIT: 10,
   SERVICE: 11,
+  UNLOAD: 12,
 } as const;
 
 /** Records out, each `<kind>,<id>,<metaLength>,<body>;<meta><body>`; `body` is a length, or -(index + 1) into the bodies. */
@@ -72,6 +77,12 @@ export const Out = {
   ASK_CREDIT: 15,
   /** `<id>` is the call on whose behalf it is asked, 0 where there is none. */
   SERVICE: 16,
+  /** Another turn is due before what this one had to say. */
+  AGAIN: 17,
+  /** Somebody listens for `beforeunload`. */
+  HEEDS_UNLOAD: 18,
+  /** What the engine does not count is more than the function may have. */
+  OVER_MEMORY: 19,
 } as const;
 
 /** The longest head of a response, or of what is asked for, that user code may make. */
@@ -85,7 +96,13 @@ export const INLINE_UNITS: number = 16 * 1024;
 
 export class Outbox {
   #text = '';
+  #lines = '';
   #bodies: (string | Uint8Array)[] = [];
+
+  /** Goes before all else, so that a line is never behind the end of its call. */
+  putLine(kind: number, id: number, meta: string): void {
+    this.#lines += `${kind},${id},${meta.length},0;${meta}`;
+  }
 
   put(kind: number, id: number, meta: string, body: string | Uint8Array | null): void {
     if (body === null) this.#text += `${kind},${id},${meta.length},0;${meta}`;
@@ -106,7 +123,7 @@ export class Outbox {
 
   /** A list whose first element is the text: a string alone, returned from an isolate, leaks on the other side. */
   drain(): (string | Uint8Array)[] {
-    const drained: (string | Uint8Array)[] = [this.#text];
+    const drained: (string | Uint8Array)[] = [this.#lines + this.#text];
     for (let i = 0; i < this.#bodies.length; i++)
       define(drained, i + 1, {
         value: this.#bodies[i],
@@ -115,10 +132,13 @@ export class Outbox {
         configurable: true,
         __proto__: null,
       });
-    this.#text = '';
+    this.#text = this.#lines = '';
     if (this.#bodies.length > 0) this.#bodies = [];
     return drained;
   }
 }
+
+/** Drained alone, while all else waits. */
+export const drainAgain = (): string[] => [`${Out.AGAIN},0,0,0;`];
 
 const define = Object.defineProperty as (target: object, key: PropertyKey, descriptor: object) => void;

@@ -111,9 +111,9 @@ export class Body {
     isBodyUsed = (body) => body.#used || isDisturbed(body.#stream);
     consume = (body, convert) => {
       try {
+        if (body.#signal?.aborted === true && body.#content !== null) return rejected(body.#signal.reason);
         if (body.#unusable()) return rejected(unusable());
         body.#used = body.#content !== null;
-        if (body.#signal?.aborted === true && body.#used) return rejected(body.#signal.reason);
         if (body.#stream !== null) return convertAll(body.#stream, convert);
         return resolved(convert((body.#content as Whole | null) ?? ''));
       } catch (error) {

@@ -25,6 +25,22 @@ export function reportException(error: unknown): void {
   if (hear === null || !hear(error)) host.reportError(error);
 }
 
+/** Whoever tells the listeners of the global scope. */
+export interface ScopeEvents {
+  /** Nobody handled it. Returns true if no more should come of it. */
+  rejected(promise: object, reason: unknown): boolean;
+  /** Somebody did after all. */
+  handledLater(promise: object, reason: unknown): void;
+  beforeUnload(reason: string): void;
+}
+
+/** Null where nobody can have listened yet. */
+export let scopeEvents: ScopeEvents | null = null;
+
+export function setScopeEvents(events: ScopeEvents): void {
+  scopeEvents = events;
+}
+
 /** `promise.then(fulfilled, rejected)`, whatever user code made of `then`. Throws a TypeError if it is no promise. */
 export function chain<T, R>(
   promise: PromiseLike<T>,

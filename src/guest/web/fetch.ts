@@ -5,11 +5,12 @@
 
 import { isStream, setSignal, takeContent, type BodyContent, type BodySignal } from './body.ts';
 import { host, rejected } from './engine.ts';
+import { fetchError } from './fetch-error.ts';
 import { listOf } from './headers.ts';
 import type { Ask, AskListener, AskRefusal, FetchReply } from './host.ts';
 import { listJson } from './list-json.ts';
 import * as modules from './modules.ts';
-import { hide, keysOf, Promise, push, put, stringify, toText, TypeError } from './primordials.ts';
+import { Promise, push, stringify, stringSlice, toText, TypeError } from './primordials.ts';
 import { headOf, Request, signalOf, type RequestHead } from './request.ts';
 import { responseOf, type Response } from './response.ts';
 import { encodeUtf8 } from './utf8.ts';
@@ -19,6 +20,7 @@ export function fetch(input: unknown, init?: object): Promise<Response> {
     const request = new Request(input, init);
     const signal = signalOf(request) as BodySignal | null;
     if (signal?.aborted === true) return rejected(signal.reason);
+    if (isLocal(headOf(request).url)) return modules.localFetch().fetchLocal(request);
     return new Promise((resolve, reject) => send(request, new Exchange(headOf(request), signal, resolve, reject)));
   } catch (error) {
     return rejected(error);
@@ -31,6 +33,12 @@ function send(request: Request, exchange: Exchange): void {
   const ask = host.ask('fetch', headJson(exchange.sent, sent), sent, exchange);
   if (ask === null) throw new TypeError('fetch() works inside of an invocation only');
   exchange.begun(ask);
+}
+
+/** Named by a URL whose content the sandbox has itself. */
+function isLocal(url: string): boolean {
+  const scheme = stringSlice(url, 0, 5);
+  return scheme === 'data:' || scheme === 'blob:';
 }
 
 /** Longer texts become bytes, whose length is known. */
@@ -108,20 +116,3 @@ function headersWithLength(list: readonly string[], body: BodyContent): string[]
 function hasBody(method: string, status: number): boolean {
   return method !== 'HEAD' && status !== 204 && status !== 205 && status !== 304;
 }
-
-/** A TypeError that says why, with the code as its own and as its cause's, beside the details. */
-function fetchError({ code, message, details }: AskRefusal): TypeError {
-  const error = new TypeError(`fetch failed: ${message}`);
-  const cause = {};
-  put(cause, 'code', code);
-  const names = details === undefined ? [] : keysOf(details);
-  for (let i = 0; i < names.length; i++) put(cause, names[i] as string, details?.[names[i] as string]);
-  if (code === 'EGRESS_BLOCKED') put(cause, 'status', BLOCKED_STATUS);
-  hide(error, 'cause', cause);
-  hide(error, 'code', code);
-  if (code === 'EGRESS_BLOCKED') hide(error, 'status', BLOCKED_STATUS);
-  return error;
-}
-
-/** The status that the refusal has as a response. */
-const BLOCKED_STATUS = 452;

@@ -1,19 +1,21 @@
 /**
- * The global object as an EventTarget, and what it is told: an `error` for whatever nobody caught.
+ * The global object as an EventTarget, and what it is told: an `error` for whatever nobody caught, the promises that were
+ * rejected, and `beforeunload` with its reason.
  *
  * Whoever listens shares the isolate with the code that failed, so it hears nothing that is not its own function's.
  */
 
-import { hearExceptions } from './engine.ts';
+import { hearExceptions, setScopeEvents } from './engine.ts';
 import { defineHandler } from './event-handler.ts';
-import { ErrorEvent } from './event-kinds.ts';
+import { CustomEvent, ErrorEvent, PromiseRejectionEvent } from './event-kinds.ts';
 import { fireTrusted, hasListeners, targetFor, type EventTarget } from './events.ts';
 import { apply, exec, isObject, split, stringIndexOf, toNumber, toText } from './primordials.ts';
 
 export const scope: EventTarget = targetFor(globalThis);
 
 const handlers = {};
-for (const type of ['unhandledrejection', 'rejectionhandled']) defineHandler(handlers, type, { targetOf: () => scope });
+for (const type of ['unhandledrejection', 'rejectionhandled', 'beforeunload'])
+  defineHandler(handlers, type, { targetOf: () => scope });
 defineHandler(handlers, 'error', {
   targetOf: () => scope,
   call(handler, _owner, event) {
@@ -42,6 +44,23 @@ hearExceptions((error) => {
     reporting = false;
   }
 });
+
+setScopeEvents({
+  rejected: (promise, reason) => !fireRejection('unhandledrejection', promise, reason),
+  handledLater: (promise, reason) => void fireRejection('rejectionhandled', promise, reason),
+  beforeUnload: (reason) => {
+    if (!hasListeners(scope, 'beforeunload')) return;
+    const detail = { reason };
+    fireTrusted(scope, new CustomEvent('beforeunload', { __proto__: null, cancelable: true, detail }));
+  },
+});
+
+/** Returns false if a listener canceled it. */
+function fireRejection(type: string, promise: object, reason: unknown): boolean {
+  if (!hasListeners(scope, type)) return true;
+  const cancelable = type === 'unhandledrejection';
+  return fireTrusted(scope, new PromiseRejectionEvent(type, { __proto__: null, cancelable, promise, reason }));
+}
 
 /** What a browser says of an error beside the error itself; the place is that of the first frame of user code. */
 function placeOf(error: unknown): Record<string, unknown> {

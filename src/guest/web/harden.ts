@@ -17,35 +17,58 @@ const { apply, construct, defineProperty, setPrototypeOf, getPrototypeOf } = Ref
  */
 const REMOVED = ['SharedArrayBuffer', 'Atomics', 'WebAssembly', 'ShadowRealm', 'Temporal'];
 
+/** What harden() took away, and what some functions may have. No user code may see it. */
+export interface Removed {
+  /** Undefined where the engine has none. */
+  readonly WebAssembly: unknown;
+  /** Gives `eval` and the Function constructors back. */
+  allowCodeGeneration(): void;
+}
+
 /** Hardens the realm that `target` is the global object of. Call it once, before any user code. */
-export function harden(target: object): void {
+export function harden(target: object): Removed {
   const realm = target as Record<string, unknown>;
   requireStrictMode();
-  removeCodeGeneration(realm);
+  const { WebAssembly } = realm;
+  const allowCodeGeneration = removeCodeGeneration(realm);
   for (const name of REMOVED) delete realm[name];
   delete (Date.prototype as { toTemporalInstant?: unknown }).toTemporalInstant;
   fixArrayBuffer(realm);
   fixDate(realm);
   fixDateTimeFormat();
   replaceFromAsync();
+  return { WebAssembly, allowCodeGeneration };
 }
 
 /**
  * Every function knows its constructor, and the other kinds' constructors inherit from `Function` itself: all four are
- * replaced, under the same prototypes, so that `instanceof` and the methods of functions stay as they are.
+ * replaced, under the same prototypes, so that `instanceof` and the methods of functions stay as they are. Returns what puts
+ * them back.
  */
-function removeCodeGeneration(realm: Record<string, unknown>): void {
+function removeCodeGeneration(realm: Record<string, unknown>): () => void {
   // The last code that is made from a string: the bundler would make ordinary functions of these two.
   // oxlint-disable-next-line no-eval
   const [async, asyncGenerator] = (0, eval)('[async () => {}, async function* () {}]') as [object, object];
-  const blocked = blockedConstructor('Function', Function.prototype);
-  define(realm, 'Function', blocked);
-  setPrototypeOf(blockedConstructor('AsyncFunction', getPrototypeOf(async) as object), blocked);
-  setPrototypeOf(blockedConstructor('AsyncGeneratorFunction', getPrototypeOf(asyncGenerator) as object), blocked);
-  setPrototypeOf(blockedConstructor('GeneratorFunction', getPrototypeOf(function* () {}) as object), blocked);
+  const kinds = [
+    ['Function', Function.prototype],
+    ['AsyncFunction', getPrototypeOf(async)],
+    ['AsyncGeneratorFunction', getPrototypeOf(asyncGenerator)],
+    ['GeneratorFunction', getPrototypeOf(function* () {})],
+  ] as readonly (readonly [string, { readonly constructor: object }])[];
+  const natives = kinds.map(([, prototype]) => prototype.constructor);
+  const blocked = kinds.map(([name, prototype]) => blockedConstructor(name, prototype));
+  for (const constructor of blocked.slice(1)) setPrototypeOf(constructor, blocked[0] as object);
+  define(realm, 'Function', blocked[0]);
+  const { eval: nativeEval } = realm;
   const evaluate = (): never => refuse();
   defineProperty(evaluate, 'name', { value: 'eval' });
   define(realm, 'eval', evaluate);
+  return () => {
+    // User code has not run yet: the methods of lists are still the engine's.
+    for (const [i, [, prototype]] of kinds.entries()) defineProperty(prototype, 'constructor', { value: natives[i] });
+    define(realm, 'Function', natives[0]);
+    define(realm, 'eval', nativeEval);
+  };
 }
 
 function blockedConstructor(name: string, prototype: object): object {
@@ -105,6 +128,7 @@ function fixDate(realm: Record<string, unknown>): void {
 
 /** Without a date, both of its methods take the time of day. */
 function fixDateTimeFormat(): void {
+  if (typeof Intl === 'undefined') return;
   const { prototype } = Intl.DateTimeFormat;
   const { formatToParts } = prototype;
   const getFormat = Object.getOwnPropertyDescriptor(prototype, 'format')?.get as () => (date: unknown) => string;

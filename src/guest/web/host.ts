@@ -8,6 +8,8 @@ export interface WebHost {
   clearTimer(id: number): void;
   /** One line of console output, formatted. */
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;
+  /** Somebody listens for `beforeunload`, so {@link WebControls.beforeUnload} is of use. */
+  heedUnload?(): void;
   /** Runs `fn` so that what it starts belongs to the same invocation as now, whenever it is called. */
   bindContext<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => R;
   /** 32 bytes of the host's randomness, new for each sandbox, from which the generator is seeded. */

@@ -6,13 +6,13 @@
  */
 
 import { newTurn } from './clock.ts';
-import { reportException, setEngine } from './engine.ts';
+import { host, reportException, scopeEvents, setEngine } from './engine.ts';
 import { requireArguments } from './interface.ts';
 import type { WebHost } from './host.ts';
 import { headersInterface, requestInterface, responseInterface } from './messages.ts';
 import * as modules from './modules.ts';
 import { defineAccessor, getOwnPropertyDescriptor, hide, rename } from './primordials.ts';
-import { clearTimer, dropTimer, fireTimer, queueMicrotask, setInterval, setTimeout } from './timers.ts';
+import { clearTimer, dropTimer, fireTimer, limitTimers, queueMicrotask, setInterval, setTimeout } from './timers.ts';
 import { encodeUtf8 } from './utf8.ts';
 
 /** What an engine's bootstrap needs of the API it has installed. */
@@ -21,10 +21,18 @@ export interface WebControls {
   fireTimer(id: number): void;
   /** The host has forgotten a timer of its own accord. Returns whether there was one. */
   dropTimer(id: number): boolean;
+  /** How many may wait; 10,000 until it is said. */
+  limitTimers(max: number): void;
   makeStream(source: object, strategy: object): ReadableStream;
   /** The clock goes on. */
   newTurn(): void;
   encode(text: string): Uint8Array;
+  /** Tells who listens of a rejection that nobody handled. Returns true if no more should come of it. */
+  rejected(promise: object, reason: unknown): boolean;
+  /** Tells who listens that such a one has been handled after all. */
+  handledLater(promise: object, reason: unknown): void;
+  /** Tells who listens that the end comes, and why. */
+  beforeUnload(reason: string): void;
 }
 
 /** Puts the API on `target`. Call it after the engine has replaced `Promise.prototype.then`, before any user code. */
@@ -48,9 +56,13 @@ export function installWeb(target: object, services: WebHost): WebControls {
   return {
     fireTimer,
     dropTimer,
+    limitTimers,
     newTurn,
     makeStream: (source, strategy) => modules.streams().makeStream(source, strategy),
     encode: encodeUtf8,
+    rejected: (promise, reason) => scopeEvents?.rejected(promise, reason) ?? false,
+    handledLater: (promise, reason) => scopeEvents?.handledLater(promise, reason),
+    beforeUnload: (reason) => scopeEvents?.beforeUnload(reason),
   };
 }
 
@@ -89,6 +101,8 @@ const LAZY: readonly (readonly [load: () => object, names: readonly string[]])[]
   ],
   [modules.fetching, ['fetch']],
   [modules.webSocket, ['WebSocket', 'CloseEvent']],
+  [modules.webSocketServer, ['WebSocketPair']],
+  [modules.eventSource, ['EventSource']],
   [modules.blob, ['Blob', 'File']],
   [modules.formData, ['FormData']],
   [modules.fileReader, ['FileReader', 'ProgressEvent']],
@@ -139,16 +153,22 @@ function defineLazy(target: object, names: readonly string[], load: () => object
 function installGlobalEvents(target: object): void {
   const scope = (): import('./events.ts').EventTarget => modules.globalEvents().scope;
   const methods = {
-    addEventListener: (type: unknown, listener: unknown, options: unknown = undefined) =>
-      scope().addEventListener(type, listener, options),
+    addEventListener: (type: unknown, listener: unknown, options: unknown = undefined) => {
+      scope().addEventListener(type, listener, options);
+      if (type === 'beforeunload') host.heedUnload?.();
+    },
     removeEventListener: (type: unknown, listener: unknown, options: unknown = undefined) =>
       scope().removeEventListener(type, listener, options),
     dispatchEvent: (event: unknown) => scope().dispatchEvent(event),
   };
   for (const name of Object.keys(methods)) expose(target, name, methods[name as 'dispatchEvent']);
-  for (const name of ['onerror', 'onunhandledrejection', 'onrejectionhandled']) {
+  for (const name of ['onerror', 'onunhandledrejection', 'onrejectionhandled', 'onbeforeunload']) {
     const get = (): unknown => modules.globalEvents().readHandler(name);
-    defineAccessor(target, name, get, (value) => modules.globalEvents().setHandler(name, value), false);
+    const set = (value: unknown): void => {
+      modules.globalEvents().setHandler(name, value);
+      if (name === 'onbeforeunload') host.heedUnload?.();
+    };
+    defineAccessor(target, name, get, set, false);
   }
 }
 

@@ -36,7 +36,7 @@ export function mimeTypeOfHeader(value: string | null): MimeType | null {
 }
 
 /** Null for what is none. */
-function parseMimeType(text: string): MimeType | null {
+export function parseMimeType(text: string): MimeType | null {
   const slash = stringIndexOf(text, '/');
   if (slash === -1) return null;
   const end = indexOfCode(text, SEMICOLON, slash + 1);

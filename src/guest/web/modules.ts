@@ -53,6 +53,13 @@ export const base64: () => typeof import('./base64.ts') = once(() => require('./
 export const cloning: () => typeof import('./structured-clone.ts') = once(() => require('./structured-clone.ts'));
 export const performance: () => typeof import('./performance.ts') = once(() => require('./performance.ts'));
 export const webSocket: () => typeof import('./websocket.ts') = once(() => require('./websocket.ts'));
+export const webSocketServer: () => typeof import('./websocket-server.ts') = once(() =>
+  require('./websocket-server.ts'),
+);
+export const eventSource: () => typeof import('./event-source.ts') = once(() => require('./event-source.ts'));
+export const webAssembly: () => typeof import('./web-assembly.ts') = once(() => require('./web-assembly.ts'));
+export const blobUrl: () => typeof import('./blob-url.ts') = once(() => require('./blob-url.ts'));
+export const localFetch: () => typeof import('./local-fetch.ts') = once(() => require('./local-fetch.ts'));
 export const fetching: () => typeof import('./fetch.ts') = once(() => require('./fetch.ts'));
 let loadedBlob: typeof import('./blob.ts') | null = null;
 export const blob = (): typeof import('./blob.ts') =>

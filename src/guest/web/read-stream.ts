@@ -77,7 +77,7 @@ interface Slots {
  * Gives every chunk to `take` until it returns false. A promise for `{ done, value }` would ask `Object.prototype` for
  * `then`, and believe what it finds; the library's own requests do not. Any other stream is read as its reader has it.
  */
-function eachChunk(
+export function eachChunk(
   stream: ReadableStream,
   reader: ReadableStreamReader<unknown>,
   take: (chunk: unknown) => boolean,

@@ -19,6 +19,7 @@ import {
 import { copyHeaders, Headers, headersOf, immutable, listOf } from './headers.ts';
 import type { FetchReply } from './host.ts';
 import { nameInterface, requireArguments } from './interface.ts';
+import * as modules from './modules.ts';
 import { exec, isObject, setPrototypeOf, stringify, toNumber, TypeError, RangeError } from './primordials.ts';
 import { canonicalUrl } from './url-text.ts';
 
@@ -26,6 +27,8 @@ interface ResponseInit {
   readonly status?: unknown;
   readonly statusText?: unknown;
   readonly headers?: unknown;
+  /** Of a WebSocketPair: what a response with status 101 connects. */
+  readonly webSocket?: unknown;
 }
 
 /**
@@ -53,6 +56,8 @@ export let partsOf: (response: Response) => ResponseParts;
 export let answerOf: (response: Response) => ResponseHead;
 /** A response that came from the host. */
 export let responseOf: (reply: FetchReply, body: BodyContent) => Response;
+/** What it connects; null for all but those with status 101. */
+export let webSocketOf: (response: Response) => object | null;
 let contentTypeOf: (response: Response) => string | null;
 
 export interface ResponseHead {
@@ -70,6 +75,7 @@ export class Response extends Body {
   #url = '';
   #redirected = false;
   #type = 'default';
+  #webSocket: object | null = null;
 
   static {
     isResponse = (value): value is Response => isObject(value) && #status in value;
@@ -79,6 +85,7 @@ export class Response extends Body {
         response.#headers === null ? (type === null ? [] : ['content-type', type]) : listOf(response.#headers);
       return new ResponseParts(response.#status, headers, contentOf(response));
     };
+    webSocketOf = (response) => response.#webSocket;
     answerOf = (response) => ({
       status: response.#status,
       url: response.#url,
@@ -210,15 +217,24 @@ export class Response extends Body {
 
   #initialize(init: ResponseInit): void {
     if (!isObject(init)) throw new TypeError('The second argument of Response must be an object');
-    const { headers, status, statusText } = init;
-    if (status !== undefined) this.#status = statusOf(status);
+    const { headers, status, statusText, webSocket } = init;
+    if (webSocket !== undefined && webSocket !== null) this.#carry(webSocket, status);
+    else if (status !== undefined) this.#status = statusOf(status);
     if (statusText !== undefined) this.#statusText = reasonOf(`${statusText as string}`);
     if (headers !== undefined) this.#headers = new Headers(headers);
   }
 
+  #carry(webSocket: unknown, status: unknown): void {
+    if (!isObject(webSocket) || !modules.webSocketServer().isWebSocketEnd(webSocket))
+      throw new TypeError('The webSocket of a Response is the first of a WebSocketPair');
+    if (status !== 101) throw new RangeError('A Response with a webSocket has the status 101');
+    this.#status = 101;
+    this.#webSocket = webSocket;
+  }
+
   /** `type` instead of the one that the body brings along. */
   #setBody(body: unknown, type: string | null): void {
-    if (this.#status === 204 || this.#status === 205 || this.#status === 304)
+    if (this.#status === 204 || this.#status === 205 || this.#status === 304 || this.#status === 101)
       throw new TypeError(`A response with status ${this.#status} cannot have a body`);
     const own = fillBody(this, body);
     this.#contentType = type ?? own;

@@ -9,7 +9,7 @@ interface Timer {
 }
 
 /** A loop that starts timers must fail here, not in the host's memory. */
-const MAX_PENDING = 10_000;
+let maxPending = 10_000;
 const MAX_DELAY_MS = 2 ** 31 - 1;
 /** Browsers slow timers that restart themselves down to this. */
 const MIN_INTERVAL_MS = 4;
@@ -46,6 +46,11 @@ export function fireTimer(id: number): void {
   pending[id]?.run();
 }
 
+/** From now on no more than so many may wait; the host holds the same bound where this code can't be reached. */
+export function limitTimers(most: number): void {
+  maxPending = most;
+}
+
 /** Forgets a timer that the host has forgotten; returns whether there was one. */
 export function dropTimer(id: number): boolean {
   if (pending[id] === undefined) return false;
@@ -56,7 +61,8 @@ export function dropTimer(id: number): boolean {
 
 function start(name: string, callback: unknown, delayMs: unknown, args: unknown[], again: boolean): number {
   if (typeof callback !== 'function') throw new TypeError(`${name}() needs a function`);
-  if (count >= MAX_PENDING) throw new RangeError(`There are ${MAX_PENDING} timers already`);
+  if (count >= maxPending)
+    throw new RangeError(`There are ${maxPending} timers already (pending-timers=${maxPending})`);
   const delay = again ? max(clamped(delayMs), MIN_INTERVAL_MS) : clamped(delayMs);
   const id = ++lastId;
   const run = host.bindContext(() => {

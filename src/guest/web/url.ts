@@ -49,6 +49,16 @@ export class URL {
     return parse(url, base);
   }
 
+  static createObjectURL(value: unknown): string {
+    requireArguments(arguments.length, 1, 'URL.createObjectURL()');
+    return modules.blobUrl().createObjectURL(value);
+  }
+
+  static revokeObjectURL(url: unknown): void {
+    requireArguments(arguments.length, 1, 'URL.revokeObjectURL()');
+    modules.blobUrl().revokeObjectURL(text(url));
+  }
+
   get href(): string {
     return this.#text();
   }

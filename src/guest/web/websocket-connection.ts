@@ -30,6 +30,16 @@ export interface ConnectionListener {
   ended(close: Ending, error: unknown): void;
 }
 
+/** What a WebSocket needs of what it sends by. */
+export interface SocketConnection {
+  sendText(message: string): void;
+  sendBytes(message: Uint8Array): void;
+  /** After what is queued. Without a code, none is sent. */
+  close(code: number | null, reason: string): void;
+  /** Before it is open: it will not be. */
+  abandon(): void;
+}
+
 export interface Ending {
   readonly code: number;
   readonly reason: string;
@@ -52,7 +62,7 @@ const NO_BYTES: Uint8Array = new Uint8Array(0);
 const ABNORMAL = 1006;
 const TOO_BIG = 1009;
 
-export class Connection implements AskListener {
+export class Connection implements AskListener, SocketConnection {
   readonly #listener: ConnectionListener;
   readonly #run: (step: () => void) => void;
   readonly #reader: RecordReader = new RecordReader();

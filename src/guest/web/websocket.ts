@@ -12,6 +12,7 @@ import {
   bytesOf,
   domString,
   exec,
+  hide,
   isObject,
   max,
   min,
@@ -26,7 +27,7 @@ import {
 } from './primordials.ts';
 import { eachOf, iterationOf } from './sequence.ts';
 import { utf8Length } from './utf8.ts';
-import { Connection, type ConnectionListener, type Ending } from './websocket-connection.ts';
+import { Connection, type ConnectionListener, type Ending, type SocketConnection } from './websocket-connection.ts';
 
 export { CloseEvent };
 
@@ -37,22 +38,44 @@ const CLOSED = 3;
 
 const MAX_REASON_BYTES = 123;
 
+/** In the place of the URL: one that is served, and not connected to. */
+const SERVED: unique symbol = Symbol('served');
+
+/** The socket of a server. Its `accept()` opens it before its client is there, which gets what was sent meanwhile. */
+export let socketOver: (make: (listener: ConnectionListener) => SocketConnection) => WebSocket;
+
 export class WebSocket extends EventTarget {
   readonly #url: string;
-  readonly #connection: Connection;
+  #connection!: SocketConnection;
   #readyState: number = CONNECTING;
   #protocol = '';
   #binaryType: 'blob' | 'arraybuffer' = 'blob';
   #bufferedAmount = 0;
 
+  static {
+    socketOver = (make) => {
+      const socket = new WebSocket(SERVED);
+      socket.#connection = make(socket.#listener(''));
+      hide(socket, 'accept', () => {
+        if (socket.#readyState === CONNECTING) socket.#readyState = OPEN;
+      });
+      return socket;
+    };
+  }
+
   constructor(url: unknown, protocols: unknown = undefined) {
     requireArguments(arguments.length, 1, 'new WebSocket()');
     super();
+    if (url === SERVED) {
+      this.#url = '';
+      return;
+    }
     const { href, origin } = addressOf(toWellFormed(domString(url)));
     const names = namesOf(protocols);
     this.#url = href;
-    this.#connection = new Connection(this.#listener(origin));
-    this.#connection.start(href, names);
+    const connection = new Connection(this.#listener(origin));
+    this.#connection = connection;
+    connection.start(href, names);
   }
 
   get url(): string {

@@ -114,6 +114,7 @@ async function removeFunction(
   const { tenant, name } = target;
   const wasThere = await inTransaction(database, async (trx) => {
     if (!(await deleteFunction(trx, target, Date.now()))) return false;
+    await trx.deleteFrom('cron').where('tenant', '=', tenant).where('name', '=', name).execute();
     await database.announce(trx, [
       { kind: 'function', ...target },
       { kind: 'variables', tenant, name },

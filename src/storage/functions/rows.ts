@@ -5,7 +5,7 @@ import type { FunctionRecord, NewVersion, StoredVersion, Trigger, VersionRecord 
 import type { Artifact, CorsRule } from '../../core/function.ts';
 import type { EgressRule } from '../../core/egress.ts';
 import type { CapabilityName } from '../../core/grants.ts';
-import type { Limits } from '../../core/limits.ts';
+import { DEFAULT_CHOSEN, type Limits } from '../../core/limits.ts';
 import type { ArtifactsTable, FunctionsTable, VersionsTable } from '../schema.ts';
 
 export type FunctionRow = Selectable<FunctionsTable>;
@@ -48,7 +48,7 @@ export function versionRecordOf(row: VersionRow): VersionRecord {
     cordon: row.cordon as VersionRecord['cordon'],
     handler: row.handler as VersionRecord['handler'],
     handlerName: row.handler_name,
-    limits: JSON.parse(row.limits) as Limits,
+    limits: { ...DEFAULT_CHOSEN, ...(JSON.parse(row.limits) as Limits) },
     requestBody: row.request_body as VersionRecord['requestBody'],
     passAuthorization: row.pass_authorization === 1,
     verifyJwt: row.verify_jwt === 1,
@@ -56,6 +56,7 @@ export function versionRecordOf(row: VersionRow): VersionRecord {
     egress: JSON.parse(row.egress) as EgressRule,
     capabilities: JSON.parse(row.capabilities) as CapabilityName[],
     codeGeneration: row.code_generation === 1,
+    minimumWall: row.minimum_wall as VersionRecord['minimumWall'],
     env: JSON.parse(row.env) as Record<string, string>,
     grant: row.env_grant === null ? null : (JSON.parse(row.env_grant) as string[]),
     codeBytes: row.code_bytes,
@@ -96,6 +97,7 @@ export function versionRow(version: NewVersion, number: number, nowMs: number): 
     egress: JSON.stringify(version.egress),
     capabilities: JSON.stringify(version.capabilities),
     code_generation: Number(version.codeGeneration),
+    minimum_wall: version.minimumWall,
     artifact_format: version.artifact.format,
     artifact_interleaves: Number(version.artifact.interleaves),
     code_bytes: version.artifact.code.byteLength,

@@ -12,10 +12,15 @@ import { createLogs } from './0001-logs.ts';
 import { createControlPlane } from './0002-control-plane.ts';
 import { createSourceMaps } from './0003-source-maps.ts';
 import { createCapabilities } from './0004-capabilities.ts';
+import { createQueue } from './0005-queue.ts';
+import { createCapabilitiesData } from './0006-capabilities-data.ts';
+import { createCron } from './0007-cron.ts';
+import { createMinimumWall } from './0008-minimum-wall.ts';
+import { createUsage } from './0009-usage.ts';
 import { COLUMN_TYPES } from './column-types.ts';
 import type { ColumnTypes, Engine } from './column-types.ts';
 
-type Step = (db: Kysely<unknown>, types: ColumnTypes) => Promise<void>;
+type Step = (db: Kysely<unknown>, types: ColumnTypes, engine: Engine) => Promise<void>;
 
 export type Steps = Readonly<Record<string, Step>>;
 
@@ -24,6 +29,11 @@ export const MAIN_STEPS: Steps = {
   '0002_control_plane': createControlPlane,
   '0003_source_maps': createSourceMaps,
   '0004_capabilities': createCapabilities,
+  '0005_queue': createQueue,
+  '0006_capabilities_data': createCapabilitiesData,
+  '0007_cron': createCron,
+  '0008_minimum_wall': createMinimumWall,
+  '0009_usage': createUsage,
 };
 
 export const LOG_STEPS: Steps = {
@@ -47,7 +57,7 @@ export async function migrate<Schema>(db: Kysely<Schema>, { engine, steps, schem
   const types = COLUMN_TYPES[engine];
   const named = Object.entries(steps).map(([name, step]) => [
     name,
-    { up: (on: Kysely<unknown>): Promise<void> => step(on, types) },
+    { up: (on: Kysely<unknown>): Promise<void> => step(on, types, engine) },
   ]);
   const migrator = new Migrator({
     db,

@@ -124,9 +124,18 @@ function requireSame(announced: Counts, found: Counts): void {
   throw new StartError(`rows are missing or too many (${each.join(', ')}); nothing was imported`);
 }
 
+const COUNTED = [
+  ['audit', 'id'],
+  ['queue_jobs', 'seq'],
+  ['event_outbox', 'seq'],
+] as const;
+
 /** Rows that came with their numbers did not count. */
 async function continueNumbers(main: Transaction<MainSchema>): Promise<void> {
-  await sql`select setval(pg_get_serial_sequence('audit', 'id'), coalesce(max(id), 0) + 1, false) from audit`.execute(
-    main,
-  );
+  for (const [table, column] of COUNTED) {
+    await sql`
+      select setval(pg_get_serial_sequence(${table}, ${column}), coalesce(max(${sql.ref(column)}), 0) + 1, false)
+      from ${sql.table(table)}
+    `.execute(main);
+  }
 }

@@ -46,6 +46,15 @@ export const TABLES: Readonly<Record<TableName, TableToMove>> = {
   audit: main('id'),
   idempotency: main('tenant key', 100),
   results: main('id', LARGE, 'response_body'),
+  data_usage: main('tenant kind'),
+  kv: main('tenant key', 50),
+  collections: main('tenant slug'),
+  items: main('tenant collection id', 50),
+  queue_jobs: main('seq', 50),
+  event_outbox: main('seq', 100),
+  cron: main('tenant name'),
+  usage_hours: main('tenant name hour_ms'),
+  usage_faults: main('tenant name hour_ms code'),
   logs: { part: 'logs', key: ['id'], bytes: [], lot: SMALL },
 };
 

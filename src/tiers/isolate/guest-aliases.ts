@@ -11,6 +11,7 @@ export const GUEST_ALIASES: Readonly<Record<string, string>> = {
   tr46: guestWeb('shims/tr46.ts'),
   // whatwg-url loads this one for the legacy multi-byte encodings, 170 KB, which nobody can ask it for here.
   '@exodus/bytes/encoding.js': guestWeb('encoding.ts'),
+  'eventsource-parser': commonJs('eventsource-parser'),
   'web-streams-polyfill': commonJs('web-streams-polyfill'),
   'urlpattern-polyfill/urlpattern': commonJs('urlpattern-polyfill/urlpattern'),
 };

@@ -3,13 +3,11 @@
 import { dirname } from 'node:path';
 import { createRequire } from 'node:module';
 import type { Capabilities } from '../../core/capability.ts';
-import { DEFAULT_EGRESS } from '../../core/egress.ts';
-import type { FunctionVersion } from '../../core/function.ts';
 import type { Executor, Tier, TierProbe, TierTraits } from '../../core/tier.ts';
 import { Fault } from '../../core/faults.ts';
-import { SYSTEM } from '../../core/principal.ts';
 import { NODE_FLAGS } from '../../lib/v8-flags.ts';
 import type { Wall, WallProbe } from '../../walls/wall.ts';
+import { noWall, tryTier } from '../probe.ts';
 import { startExecutor } from '../walled-executor.ts';
 import { makeGuestFiles, type GuestFiles } from './guest-files.ts';
 
@@ -23,7 +21,13 @@ export interface IsolateTierOptions {
   readonly capabilities?: Capabilities;
 }
 
-const TRAITS: TierTraits = { languageWall: 'isolate', sharesExecutor: true, pooled: true, sandboxMemory: 'heap' };
+const TRAITS: TierTraits = {
+  isLocal: true,
+  languageWall: 'isolate',
+  sharesExecutor: true,
+  pooled: true,
+  sandboxMemory: 'heap',
+};
 
 export function createIsolateTier(options: IsolateTierOptions): Tier {
   let files: Promise<GuestFiles> | null = null;
@@ -53,7 +57,8 @@ export function createIsolateTier(options: IsolateTierOptions): Tier {
   return {
     name: 'isolate',
     traits: TRAITS,
-    probe: () => (probed ??= options.wall === null ? Promise.resolve(noWall(options.wallProbes)) : tryTier(spawn)),
+    probe: () =>
+      (probed ??= options.wall === null ? Promise.resolve(noWall(options.wallProbes)) : tryTier('isolate', spawn)),
     spawn,
     close: () => Promise.resolve(),
   };
@@ -69,97 +74,3 @@ function addonFiles(): { readonly host: string; readonly inside: string }[] {
     { host: loader, inside: '/cordon/node_modules/node-gyp-build' },
   ];
 }
-
-function noWall(probes: readonly WallProbe[]): { works: false; reason: string; cure: string } {
-  const failed = probes.filter((probe) => !probe.works);
-  return {
-    works: false,
-    reason: `No OS wall stands on this machine: ${failed.map(({ name, reason }) => `${name}: ${reason}`).join('; ')}`,
-    cure: failed[0]?.cure ?? 'Install bubblewrap',
-  };
-}
-
-/** Runs a function behind the wall, for real. */
-async function tryTier(spawn: () => Promise<Executor>): Promise<TierProbe> {
-  try {
-    const executor = await spawn();
-    try {
-      const status = await callOnce(executor);
-      return { works: true, detail: `a function answered ${status} behind the wall` };
-    } finally {
-      await executor.kill('the probe is over');
-    }
-  } catch (error) {
-    return {
-      works: false,
-      reason: (error as Error).message,
-      cure: 'Run `cordon serve` with CORDON_WALL=unshare, or see the reason above',
-    };
-  }
-}
-
-function callOnce(executor: Executor): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
-  const unexpected = (fault: Fault): void => reject(fault);
-  const sandbox = executor.open(PROBE, { onSettled: () => undefined, onNotBegun: () => undefined, onGone: unexpected });
-  sandbox.invoke(
-    {
-      id: 'probe',
-      cause: 'invoke',
-      principal: SYSTEM,
-      method: 'GET',
-      url: 'http://localhost/',
-      headers: [],
-      clientAddress: '',
-      body: null,
-      reply: 'http',
-      attempts: 0,
-    },
-    {
-      attach: () => undefined,
-      complete: (status) => resolve(status),
-      head: (status) => resolve(status),
-      data: () => true,
-      end: () => undefined,
-      fail: unexpected,
-    },
-  );
-  return promise;
-}
-
-const PROBE: FunctionVersion = {
-  key: 'cordon/probe@0',
-  tenant: 'cordon',
-  name: 'probe',
-  number: 0,
-  hash: '',
-  tier: 'isolate',
-  cordon: 'function',
-  handler: 'module',
-  handlerName: 'handler',
-  limits: {
-    timeoutMs: 5_000,
-    memoryMb: 128,
-    requestBytes: 0,
-    responseBytes: 1_000_000,
-    logBytes: 1_000,
-    concurrency: 1,
-  },
-  env: {},
-  secrets: [],
-  boundSecrets: [],
-  requestBody: 'buffer',
-  passAuthorization: false,
-  verifyJwt: false,
-  cors: null,
-  egress: DEFAULT_EGRESS,
-  capabilities: [],
-  codeGeneration: false,
-  ephemeral: true,
-  artifact: {
-    format: 'source',
-    code: Buffer.from('export default () => ({ statusCode: 200 })'),
-    cache: null,
-    interleaves: false,
-  },
-};

@@ -9,7 +9,7 @@ import type { Architecture, CallGroup } from './calls.ts';
 import { ENOSYS, EPERM } from './filter.ts';
 import type { Check, Profile, Rule } from './filter.ts';
 
-export const PROFILE_NAMES = ['program', 'executor', 'sealed'] as const;
+export const PROFILE_NAMES = ['program', 'worker', 'executor', 'sealed'] as const;
 export type ProfileName = (typeof PROFILE_NAMES)[number];
 
 export interface ProfileOptions {
@@ -127,6 +127,11 @@ const PROFILES: Readonly<
       only('clone', { argument: 0, noBits: CLONE_NEW_NAMESPACES }),
       only('socket', { argument: 0, oneOf: [AF_UNIX] }, EAFNOSUPPORT),
     ],
+  },
+  /** One process of many threads, that writes where its root lets it, makes no socket and starts nothing. */
+  worker: {
+    groups: [...ALWAYS, 'looking', 'changing', 'attributes'],
+    rules: [...OF_EVERYONE, ...OWN_SIGNALS, ...THREADS_ONLY],
   },
   /** One process of many threads, that reads files, makes no socket and starts nothing. */
   executor: {

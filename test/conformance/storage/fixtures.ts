@@ -7,11 +7,14 @@ import type { TestContext } from 'node:test';
 import type { DeploymentRecord, SourceFiles } from '../../../src/core/deployment.ts';
 import type { NewVersion, StoredVersion } from '../../../src/core/function-record.ts';
 import type { InvocationResult } from '../../../src/core/invocation-result.ts';
+import { DEFAULT_CHOSEN } from '../../../src/core/limits.ts';
 import type { LogLine } from '../../../src/core/log-line.ts';
 import type { ServiceRecord } from '../../../src/core/service.ts';
 import type { StoredToken } from '../../../src/core/token.ts';
 import type { StoredKey, StoredVariable } from '../../../src/core/variable.ts';
+import type { UsageHour, UsageTotals } from '../../../src/core/usage.ts';
 import type { Storage } from '../../../src/storage/storage.ts';
+import { newJob } from './queue-fixtures.ts';
 
 export interface StorageEngine {
   readonly name: string;
@@ -42,7 +45,15 @@ export function newVersion(changes: Partial<NewVersion> = {}): NewVersion {
     cordon: 'tenant',
     handler: 'module',
     handlerName: 'handler',
-    limits: { timeoutMs: 30_000, memoryMb: 128, requestBytes: 1, responseBytes: 2, logBytes: 3, concurrency: 4 },
+    limits: {
+      timeoutMs: 30_000,
+      memoryMb: 128,
+      requestBytes: 1,
+      responseBytes: 2,
+      logBytes: 3,
+      concurrency: 4,
+      ...DEFAULT_CHOSEN,
+    },
     env: { KEY: 'välue\n', B: '' },
     grant: ['TENANT_KEY'],
     requestBody: 'buffer',
@@ -52,6 +63,7 @@ export function newVersion(changes: Partial<NewVersion> = {}): NewVersion {
     egress: { allow: ['*.cdn.io'], refusal: 'response' },
     capabilities: ['kv', 'db:write'],
     codeGeneration: true,
+    minimumWall: 'landlock',
     createdBy: 'operator',
     reviewed: true,
     artifact: {
@@ -174,6 +186,29 @@ export function result(changes: Partial<InvocationResult> = {}): InvocationResul
 }
 
 /** Something in every table, for a tenant. */
+export const HOUR_MS = 3_600_000;
+export const FIRST_HOUR_MS: number = 1_700_000_000_000 - (1_700_000_000_000 % HOUR_MS);
+
+export const usageTotals = (): UsageTotals => ({
+  invocations: 1,
+  coldStarts: 0,
+  wallMs: 2.5,
+  cpuMs: 1.25,
+  mbSeconds: 0.5,
+  sentBytes: 3_000_000_000,
+  receivedBytes: 0,
+  faults: 1,
+});
+
+export const usageHour = (changes: Partial<UsageHour> = {}): UsageHour => ({
+  tenant: 'acme',
+  name: 'hello',
+  hourMs: FIRST_HOUR_MS,
+  totals: usageTotals(),
+  faultsByCode: { TIMED_OUT: 1 },
+  ...changes,
+});
+
 export async function fill(storage: Storage, tenant: string): Promise<void> {
   await storage.functions.addVersion(
     newVersion({ tenant, change: { live: true, alias: 'stable', publicDomain: `${tenant}.example` } }),
@@ -190,6 +225,23 @@ export async function fill(storage: Storage, tenant: string): Promise<void> {
   ]);
   await storage.idempotency.claim(tenant, 'key', 'print', 1);
   await storage.results.put(result({ tenant, id: `r-${tenant}` }));
+  await storage.kv.set({
+    tenant,
+    key: 'key',
+    value: '{"a":[1,null]}',
+    expiresMs: 9e12,
+    ifRevision: null,
+    quota: { entries: 10, bytes: 1_000 },
+    nowMs: 1,
+  });
+  const permissions = { read: 'public', create: 'none', update: 'none', delete: 'none' };
+  await storage.items.putCollection({ tenant, slug: 'posts', permissions }, 10, 1);
+  const item = { id: `i-${tenant}`, owner: 'ann', data: { title: 'é' }, createdMs: 1, updatedMs: 2 };
+  await storage.items.insert({ tenant, slug: 'posts', ...item }, { entries: 10, bytes: 1_000 });
+  await storage.usage.add([usageHour({ tenant })]);
+  await storage.queue.add([newJob({ tenant, id: `q-${tenant}` })]);
+  const cron = { paused: true, overlap: 'skip', catchUp: 'all', lastTickMs: 5, finishedMs: null } as const;
+  await storage.cron.create([{ tenant, name: 'hello', pattern: '@daily', ...cron }]);
   const base = (await storage.logs.lastId()) + 1;
   await storage.logs.append([
     logLine(base, { tenant }),

@@ -123,8 +123,9 @@ export function storesConformance(engine: StorageEngine): void {
       (await storage.audit.read({ tenant, beforeId: null, limit: 9 }))[0] ?? null,
       await storage.results.find(tenant, `r-${tenant}`),
       (await storage.logs.read({ tenant, name: 'hello', afterId: null, limit: 9 }))[0] ?? null,
+      (await storage.queue.counts(tenant)).waiting || null,
     ];
-    assert.deepEqual(await left('acme'), Array(11).fill(null));
+    assert.deepEqual(await left('acme'), Array(12).fill(null));
     assert.ok((await left('rival')).every((each) => each !== null));
   });
 

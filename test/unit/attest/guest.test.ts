@@ -45,16 +45,17 @@ function labWithoutWalls(): Lab {
     };
     return { ok: true, name: 'here', call };
   };
-  return { deploy } as unknown as Lab;
+  return { deploy, slowness: 1 } as unknown as Lab;
 }
 
 const labThatAnswers = (...answers: Answer[]): Lab =>
   ({
+    slowness: 1,
     deploy: () => Promise.resolve({ ok: true, name: 'x', call: () => Promise.resolve(answers.shift()) }),
   }) as unknown as Lab;
 
 const labThatRefuses = (answer: Answer): Lab =>
-  ({ deploy: () => Promise.resolve({ ok: false, answer }) }) as unknown as Lab;
+  ({ slowness: 1, deploy: () => Promise.resolve({ ok: false, answer }) }) as unknown as Lab;
 
 async function broken(promise: Promise<Evidence>, text: RegExp): Promise<void> {
   const evidence = await promise;

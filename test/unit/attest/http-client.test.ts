@@ -54,6 +54,16 @@ test('a body that is cut off is told as such', async (t) => {
   assert.deepEqual([cut, text], [true, 'half']);
 });
 
+test('a server that is slow to begin is waited for, and one that goes on is heard until the last word', async (t) => {
+  const client = await saying(t, (socket) => {
+    setTimeout(() => socket.write('HTTP/1.1 204 No Content\r\n\r\n'), 700);
+    setTimeout(() => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nlast'), 1_300);
+  });
+  const { statuses, closed } = await client.raw('GET / HTTP/1.1\r\n\r\n', { quietMs: 20_000, last: 'last' });
+  assert.deepEqual([statuses, closed], [[204, 200], false]);
+  assert.deepEqual((await client.raw('GET / HTTP/1.1\r\n\r\n')).statuses, [204]);
+});
+
 test('responses are told apart by their lengths, not by their looks', async (t) => {
   const inner = 'HTTP/1.1 200 OK\r\n\r\n';
   const client = await saying(t, (socket) =>

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { allHeld, barsOf, countsOf, type Outcome } from '../../../src/attest/report.ts';
 
 const summary = { requests: 10_000, successRate: 1, p50Ms: 1, p99Ms: 10, maxMs: 20, failures: [] };
-const seen = { summary, rssGrowthBytes: 0, ended: undefined, isOwn: true };
+const seen = { summary, calm: summary, rssGrowthBytes: 0, ended: undefined, isOwn: true };
 const outcome: Outcome = { name: 'a', class: 'http', tier: null, outcome: 'held', evidence: '', tookMs: 1 };
 
 test('each bar is held or broken by its own measure', () => {
@@ -18,6 +18,9 @@ test('each bar is held or broken by its own measure', () => {
     'the victim answers 99.9 % of its requests',
   ]);
   assert.deepEqual(broken({ summary: { ...summary, p99Ms: 300 } }), ['99 % of them within 250 ms']);
+  const busy = { ...summary, p99Ms: 200 };
+  assert.deepEqual(broken({ calm: busy, summary: { ...summary, p99Ms: 600 } }), [], 'three times what is usual here');
+  assert.deepEqual(broken({ calm: busy, summary: { ...summary, p99Ms: 601 } }), ['99 % of them within 600 ms']);
 });
 
 test('what can not be known of a server elsewhere is no bar', () => {

@@ -392,7 +392,7 @@ test('completion: bash completes commands, their second words and their options'
     const program = `source ./cordon.bash; COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=$((\${#COMP_WORDS[@]}-1)); _cordon; printf '%s\\n' "\${COMPREPLY[@]}"`;
     return execFileSync('bash', ['-c', program], { cwd: folder, encoding: 'utf8' }).trim().split('\n');
   };
-  assert.deepEqual(completed('cordon', 'de'), ['dev', 'deploy', 'delete']);
+  assert.deepEqual(completed('cordon', 'de'), ['dev', 'deploy', 'dead-letters', 'delete']);
   assert.deepEqual(completed('cordon', 'secrets', 's'), ['set']);
   assert.deepEqual(completed('cordon', 'secrets', 'set', '--en'), ['--env-file']);
   assert.deepEqual(completed('cordon', 'deploy', 'hello', '--dry'), ['--dry-run']);

@@ -39,6 +39,7 @@ test('one file goes with what it imports and with its options', async (t) => {
     'x.ts': `export const x: string = 'grüß';`,
   });
   const args = ['deploy', 'hello.ts', '--name', 'hello', '--env', 'A=b=c', '--timeout-ms', '500', '--stream-body'];
+  args.push('--capability', 'kv', '--capability=db:write');
   const { code, out, err } = await cordon(folder, fake.url, args);
   assert.deepEqual([code, err], [0, '']);
   assert.match(out, /^hello:\n {2}\+ code [0-9a-f]{8} \(2 files\)\n {2}\+ timeoutMs 500\n/);
@@ -46,6 +47,7 @@ test('one file goes with what it imports and with its options', async (t) => {
   assert.deepEqual(fake.asked.at(-1)!.body, {
     env: { A: 'b=c' },
     timeoutMs: 500,
+    capabilities: ['kv', 'db:write'],
     requestBody: 'stream',
     files: {
       'hello.ts': `import { x } from './x.ts'; export default () => x;`,

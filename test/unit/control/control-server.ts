@@ -1,7 +1,7 @@
 /** The functions of the operator API on a real listener, with real parts over stores in memory; a test plays builder and sandboxes. */
 
 import type { TestContext } from 'node:test';
-import { Deployer } from '../../../src/control/deployer.ts';
+import { Deployer, type DeployerOptions } from '../../../src/control/deployer.ts';
 import { FunctionChanges } from '../../../src/control/function-changes.ts';
 import { addFunctionInvoke } from '../../../src/control/function-invoke.ts';
 import { addFunctions } from '../../../src/control/functions.ts';
@@ -18,6 +18,7 @@ import type { Artifact, FunctionVersion } from '../../../src/core/function.ts';
 import type { LogEntry } from '../../../src/core/invocation.ts';
 import type { InvocationResult } from '../../../src/core/invocation-result.ts';
 import type { LogLine } from '../../../src/core/log-line.ts';
+import { DEFAULT_CHOSEN } from '../../../src/core/limits.ts';
 import { OPERATOR, type Principal } from '../../../src/core/principal.ts';
 import type { Environment, Environments } from '../../../src/core/variable.ts';
 import type { InvocationOutcome, InvocationRequest } from '../../../src/core/whole-invocation.ts';
@@ -56,7 +57,10 @@ export interface ControlParts {
 export const NO_ENVIRONMENT: Environment = { env: {}, secrets: [], boundSecrets: [] };
 
 /** Code that is `bad` does not compile, `bug` is an error of ours, `broken` does not load. */
-export function createControlParts(store: FunctionStore = new MemoryFunctions()): ControlParts {
+export function createControlParts(
+  store: FunctionStore = new MemoryFunctions(),
+  rules: Partial<DeployerOptions> = {},
+): ControlParts {
   // A test that brings another store has no use for what the one in memory can besides.
   const functions = store as MemoryFunctions;
   const routes = new Routes();
@@ -109,6 +113,7 @@ export function createControlParts(store: FunctionStore = new MemoryFunctions())
       maxResponseBytes: 1024 * 1024,
       functionTimeoutMs: 30_000,
       maxMemoryMb: 512,
+      largest: DEFAULT_CHOSEN,
     },
     defaultTier: 'isolate',
     defaultCordon: 'tenant',
@@ -134,6 +139,7 @@ export function createControlParts(store: FunctionStore = new MemoryFunctions())
     forgetLogs: () => undefined,
     audit,
     report,
+    ...rules,
   });
   const changes = new FunctionChanges({ functions, releases, audit, isOperatorHost });
   return Object.assign(parts, { deployer, changes });

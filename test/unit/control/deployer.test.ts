@@ -244,6 +244,9 @@ test('what is out of bounds is refused before anything is built', async () => {
   const cases: [Parameters<typeof deploymentOf>[1], RegExp][] = [
     [{ timeoutMs: 1 }, /timeoutMs must be between 100 and 300000/],
     [{ memoryMb: 100_000 }, /memoryMb must be between/],
+    [{ limits: { cpuMs: 5 } }, /limits\.cpuMs must be between 10 and 30000 ms, but it is 5/],
+    [{ limits: { subrequests: 1.5 } }, /limits\.subrequests must be a whole number of calls/],
+    [{ minimumWall: 'namespaces' }, /minimumWall: the wall that stands .+ does not guarantee/],
     [{ tier: 'container' }, /container does not work on this machine: it is not here/],
     [{ tier: 'wasm' }, /not part of this version/],
     [{ env: { 'A-B': '' } }, /env: "A-B" is not a name/],

@@ -11,6 +11,7 @@ import type { Audit, AuditEntry } from '../../../src/core/audit.ts';
 import type { Deployment } from '../../../src/core/deployment.ts';
 import { Fault } from '../../../src/core/faults.ts';
 import type { FunctionVersion } from '../../../src/core/function.ts';
+import { DEFAULT_CHOSEN } from '../../../src/core/limits.ts';
 import type { Principal } from '../../../src/core/principal.ts';
 import type { RateRule } from '../../../src/core/rate-limit.ts';
 import type { Environments, VariableRecord } from '../../../src/core/variable.ts';
@@ -59,6 +60,7 @@ const LIMITS: DeployLimits = {
   maxResponseBytes: 1024 * 1024,
   functionTimeoutMs: 30_000,
   maxMemoryMb: 1024,
+  largest: DEFAULT_CHOSEN,
 };
 
 const TIERS: TierStatuses = [

@@ -66,6 +66,26 @@ test('every answer of a function names its version, faults too', async (t) => {
   assert.equal(bad.fault, 'HANDLER_THREW');
 });
 
+test('what reached a sandbox says which wall it ran behind, where, and whether it was started for it', async (t) => {
+  const { call } = await gateway(t, {
+    routes: [routeTo(someVersion('ran')), routeTo(someVersion('cold')), routeTo(someVersion('never'))],
+    answer({ version, call: own, sink }) {
+      if (version.name === 'never') return sink.fail(new Fault('OVERLOADED', 'no'));
+      own.place = { tier: 'isolate', placement: version.name === 'ran' ? 'remote' : 'local' };
+      own.coldStart = version.name === 'cold';
+      sink.complete(200, ['cordon-tier', 'castle', 'Cordon-Cold-Start', 'maybe'], Buffer.from(''));
+    },
+  });
+  const of = ({ headers }: Awaited<ReturnType<typeof call>>): unknown[] => [
+    headers['cordon-tier'],
+    headers['cordon-placement'],
+    headers['cordon-cold-start'],
+  ];
+  assert.deepEqual(of(await call('/fn/ran')), ['isolate', 'remote', 'false']);
+  assert.deepEqual(of(await call('/functions/v1/cold', { method: 'OPTIONS' })), ['isolate', 'local', 'true']);
+  assert.deepEqual(of(await call('/fn/never')), [undefined, undefined, undefined]);
+});
+
 for (const later of [false, true])
   test(`/functions/v1 lets in who has a valid JWT, known ${later ? 'later' : 'at once'}, and says who it is`, async (t) => {
     const { call, invoked } = await gateway(t, { ...one(), functions: { authenticate: knowing(USER, later) } });

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
+import { DEFAULT_CHOSEN } from '../../../src/core/limits.ts';
 import { StartError } from '../../../src/core/start-error.ts';
 import { openSqliteStorage } from '../../../src/storage/sqlite-storage.ts';
 import { fill, logLine, newVersion, plain, temporaryFolder } from '../../conformance/storage/fixtures.ts';
@@ -131,8 +132,9 @@ test('a data directory of the first release opens with all that was in it', asyn
   });
   assert.deepEqual(live, {
     ...{ number: 3, hash: 'sha256-x', tier: 'isolate', cordon: 'tenant', handler: 'module', handlerName: 'handler' },
-    ...{ limits: { timeoutMs: 1000 }, requestBody: 'buffer', passAuthorization: false, verifyJwt: true, cors: null },
+    ...{ limits: { ...DEFAULT_CHOSEN, timeoutMs: 1000 }, requestBody: 'buffer', passAuthorization: false, verifyJwt: true, cors: null },
     ...{ egress: { allow: null, refusal: 'throw' }, env: { A: 'b' }, grant: null, codeBytes: 4 },
+    ...{ capabilities: ['db', 'email', 'kv', 'publish'], codeGeneration: false, minimumWall: null },
     ...{ createdBy: 'operator', reviewed: true, createdMs: 1_700_000_000_001 },
   });
   assert.equal(Buffer.from((await functions.version('acme', 'hello', 3))!.artifact.code).toString(), 'code');

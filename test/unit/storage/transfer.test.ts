@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import type { NewJob } from '../../../src/core/queue.ts';
 import { StartError } from '../../../src/core/start-error.ts';
 import type { Database } from '../../../src/storage/database.ts';
 import { openPostgresDatabase } from '../../../src/storage/postgres-storage.ts';
@@ -21,6 +23,7 @@ import {
   plain,
   temporaryFolder,
 } from '../../conformance/storage/fixtures.ts';
+import { newJob } from '../../conformance/storage/queue-fixtures.ts';
 import { NO_POSTGRES, startPostgres } from '../../support/postgres.ts';
 
 const postgres = await startPostgres();
@@ -45,6 +48,14 @@ async function filled(dataDir: string): Promise<void> {
   await storage.functions.remove('rival', 'hello');
   await storage.logs.append(Array.from({ length: 1_200 }, (_, i) => logLine(10_000 + i)));
   await storage.close();
+  publish(dataDir);
+}
+
+/** As if it had come from PostgreSQL. */
+function publish(dataDir: string): void {
+  const database = new DatabaseSync(join(dataDir, 'cordon.db'));
+  database.exec(`insert into event_outbox (id, tenant, channel, data, added_ms) values ('e1', 'acme', 'a:b', '1', 1)`);
+  database.close();
 }
 
 type Everything = Readonly<Record<string, readonly Row[]>>;
@@ -109,6 +120,10 @@ test('a database goes from SQLite by a file to PostgreSQL and back, and nothing 
   assert.equal((await storage.functions.addVersion(newVersion(), new Map())).added.number, 23);
   const entry = { timeMs: 1, actor: 'a', action: 'b', tenant: null, target: 'c', outcome: 'ok', details: {} } as const;
   await storage.audit.append([entry]);
+  assert.deepEqual((await storage.queue.counts(null)).waiting, 2);
+  const job = (id: string): NewJob => newJob({ id, key: 'k' });
+  assert.equal(await storage.outbox.take(9, (events) => events.map(({ id }) => job(id))), 1);
+  assert.equal(await storage.queue.add([job('q-acme'), job('new')]), 1);
 });
 
 test('only an empty database takes an import', async (t) => {

@@ -4,6 +4,7 @@ import type { Executions } from '../../../src/core/execution.ts';
 import { Fault } from '../../../src/core/faults.ts';
 import type { Artifact, FunctionVersion } from '../../../src/core/function.ts';
 import type { Exchange, ResponseSink } from '../../../src/core/invocation.ts';
+import { DEFAULT_CHOSEN } from '../../../src/core/limits.ts';
 import { ANONYMOUS } from '../../../src/core/principal.ts';
 import { createExecutions } from '../../../src/supervisor/executions.ts';
 
@@ -32,6 +33,7 @@ function played(
     },
     tier: 'isolate',
     maxCodeBytes: 1000,
+    largest: DEFAULT_CHOSEN,
     maxBodyBytes: 1000,
     maxResponseBytes: 60,
     nextId: () => 'e-1',

@@ -35,7 +35,7 @@ function played(play: (sink: ResponseSink, call: Call, version: FunctionVersion)
   let count = 0;
   const invocations = createInvocations({
     nextId: () => `i-${++count}`,
-    redact,
+    shown: redact,
     invoker: {
       invoke(version, call, sink) {
         const exchange: Exchange = {
@@ -74,7 +74,7 @@ async function supervised(t: TestContext): Promise<{ tier: MemoryTier; invocatio
   t.after(() => supervisor.close(0));
   await supervisor.start();
   let count = 0;
-  return { tier, invocations: createInvocations({ invoker: supervisor, nextId: () => `s-${++count}`, redact }) };
+  return { tier, invocations: createInvocations({ invoker: supervisor, nextId: () => `s-${++count}`, shown: redact }) };
 }
 
 test('a run brings its response, its lines and how long it took', async () => {

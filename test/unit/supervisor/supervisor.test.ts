@@ -112,6 +112,19 @@ test('a function that asks for a cordon of its own has one', async (t) => {
   assert.notEqual(only(await s.tier.running('a')).sandbox.executor, only(await s.tier.running('b')).sandbox.executor);
 });
 
+test('where a tier shares no executor, functions and executions of different code have one each', async (t) => {
+  const s = await setup(t);
+  s.tier.traits = { ...s.tier.traits, sharesExecutor: false };
+  const executions = ['e1', 'e2', 'e3'].map((name) =>
+    makeVersion(name, { key: name, name: 'execute', ephemeral: true }),
+  );
+  for (const version of [makeVersion('a'), makeVersion('b', { cordon: 'shared' }), ...executions]) s.call(version);
+  await s.tier.running('execute', 3);
+  const calls = s.tier.executors.flatMap((executor) => executor.calls);
+  assert.equal(calls.length, 5);
+  assert.equal(new Set(calls.map(({ sandbox }) => sandbox.executor)).size, 5);
+});
+
 test('privileged callers never share an executor with others', async (t) => {
   const s = await setup(t);
   const version = makeVersion('f', { limits: { concurrency: 5 } });
@@ -477,6 +490,32 @@ test('the memory bound leaves room for the largest function', async (t) => {
   const made = only(await s.tier.running('large'));
   const [cordon] = [...s.supervisor.cordons];
   assert.equal(cordon?.memoryBoundBytes, made.sandbox.executor.rssBytes + (256 + 64) * MB);
+});
+
+test('the largest of what its functions want for the whole process holds, up to the operator’s, and never falls', async (t) => {
+  const s = await setup(t, { executorMemoryMb: 256 });
+  const bound = (mb: number): void => {
+    const [cordon] = [...s.supervisor.cordons];
+    assert.equal(cordon?.memoryMb, mb);
+  };
+  s.call(makeVersion('small', { limits: { memoryMb: 16, processMemoryMb: 96 } }));
+  await s.tier.running('small');
+  bound(96);
+  const larger = makeVersion('larger', { limits: { memoryMb: 16, processMemoryMb: 10_000 } });
+  s.call(larger);
+  only(await s.tier.running('larger')).reply();
+  bound(256);
+  s.supervisor.retire(larger);
+  bound(256);
+});
+
+test('a version is not run behind a weaker wall than it asks for', async (t) => {
+  const s = await setup(t, { wallLacks: (level) => (level === 'namespaces' ? ['pid', 'mount'] : []) });
+  const picky = s.call(makeVersion('picky', { minimumWall: 'namespaces' }));
+  assert.equal(await picky.outcome, 'TIER_UNAVAILABLE');
+  assert.match(picky.fault?.message ?? '', /does not guarantee pid, mount, which the level namespaces asks for/);
+  s.call(makeVersion('content', { minimumWall: 'landlock' }));
+  only(await s.tier.running('content')).reply();
 });
 
 test('near its bound an executor gives up its idle sandboxes', async (t) => {

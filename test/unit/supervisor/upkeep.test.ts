@@ -173,6 +173,36 @@ test('in an executor of its own the CPU limit is exact, and names itself', async
   assert.deepEqual(s.call(version).outcomes, ['QUARANTINED']);
 });
 
+test('in an executor of its own a version’s own CPU limit holds, where its executor does not hold it', async (t) => {
+  const s = await supervise(t, { cpuMs: 30_000 });
+  const version = makeVersion('runaway', { limits: { cpuMs: 1_000 } });
+  (await s.running(version)).fail(new Fault('OUT_OF_MEMORY', 'x'));
+  const sink = s.call(version);
+  const { executor } = only(await s.tier.running('runaway')).sandbox;
+  await looks(s, executor, 1);
+  executor.usedCpuMs += 1_400;
+  await looks(s, executor);
+  assert.equal(executor.alive, true, 'its executor has a little time to end it');
+  executor.usedCpuMs += 200;
+  await sink.outcome;
+  assert.deepEqual([sink.fault?.code, sink.fault?.details.limit], ['TIMED_OUT', 'cpu-ms=1000']);
+});
+
+test('an executor that says that a function used up its CPU time is believed as far as the kernel agrees', async (t) => {
+  const s = await supervise(t);
+  const used = new Fault('TIMED_OUT', 'x', { limit: 'cpu-ms=1000' });
+  const slandered = await s.running(makeVersion('slandered', { limits: { cpuMs: 1_000 } }));
+  slandered.fail(used);
+  assert.equal(s.events.length, 0);
+  const spinner = await s.running(makeVersion('spinner', { limits: { cpuMs: 1_000 } }));
+  spinner.sandbox.executor.usedCpuMs += 900;
+  spinner.fail(used);
+  assert.deepEqual(
+    s.events.map(({ version, cause, state }) => [version.name, cause, state]),
+    [['spinner', 'spin', 'alone']],
+  );
+});
+
 test('who computes until the time is over is moved, and who waited is not', async (t) => {
   const s = await supervise(t);
   const timedOut = new Fault('TIMED_OUT', 'x');

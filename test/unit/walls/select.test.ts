@@ -4,7 +4,8 @@ import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { selectWall } from '../../../src/walls/select.ts';
 import { requireTool } from '../../../src/walls/tools.ts';
-import { LEVEL_GUARANTEES, missingGuarantees, WALL_LEVELS } from '../../../src/walls/wall.ts';
+import { WALL_LEVELS } from '../../../src/core/wall-level.ts';
+import { LEVEL_GUARANTEES, missingGuarantees } from '../../../src/walls/wall.ts';
 import { UID_RANGE, wallNamed } from './guest.ts';
 
 const AS_ROOT = process.getuid?.() === 0;

@@ -22,11 +22,15 @@ handler = "main"
 handler_kind = "module"
 timeout_ms = 5000
 memory_mb = 64
+limits = { cpu_ms = 500, subrequests = 0 }
+minimum_wall = "namespaces"
 request_body = "stream"
 env = { A = "b" }
 grant = ["REGION"]
 cors = { origins = ["*"], methods = ["GET"], headers = ["x-a"], credentials = false, max_age_seconds = 60 }
 egress = { allow = ["*.cdn.io"], refusal = "response" }
+capabilities = ["kv", "db:write"]
+code_generation = true
 schedule = "*/5 * * * *"
 public_domain = "hello.example.com"
 active = true
@@ -54,10 +58,16 @@ test('what is not known, not valid or not TOML is said with file and line', () =
       /^cordon.toml:2: .+ functions.a.cors.origin; did you mean origins\?$/,
     ],
     ['[functions.a.egress]\nalow = []', /^cordon.toml:2: .+ functions.a.egress.alow; did you mean allow\?$/],
+    [
+      '[functions.a.limits]\nsubrequest = 5',
+      /^cordon.toml:2: .+ functions.a.limits.subrequest; did you mean subrequests\?$/,
+    ],
+    ['[functions.a]\nlimits = { cpu_ms = 5 }', /^cordon.toml:2: functions.a.limits.cpu_ms: /],
     ['[functions.a]\ntimeout_ms = "5s"', /^cordon.toml:2: functions.a.timeout_ms: expected number, received string$/],
     ['[functions.a]\ntimeout_ms = 1.5', /^cordon.toml:2: functions.a.timeout_ms: expected int/],
+    ['[functions.a]\ncapabilities = ["kv", "disk"]', /^cordon.toml:2: functions.a.capabilities.1: Invalid option/],
     ['[functions."x y"]', /^cordon.toml:1: "x y" is not a name of a function/],
-    ['[functions.a]\ntier = "vm"', /^cordon.toml:2: functions.a.tier: Invalid option: expected one of "wasm"/],
+    ['[functions.a]\ntier = "vm"', /^cordon.toml:2: functions.a.tier: Invalid option: expected one of "auto"/],
     [
       '[functions.a]\nschedule = "* * * * *"\nevent = "x"',
       /^cordon.toml:3: functions.a: schedule and event exclude each other$/,

@@ -34,6 +34,8 @@ export class Fn {
   readonly context: BareContext = bareContext({ NAME: 'bob' });
   readonly aborts: ((reason: unknown) => void)[] = [];
   readonly handler: (incoming: object) => Foreign;
+  /** Stands for the host, as the invocation asks it: kind, meta, body, listener. Null: the invocation is over. */
+  ask: (...ask: Foreign[]) => Foreign = () => null;
 
   constructor(
     exports: string,
@@ -70,6 +72,7 @@ export class Fn {
       remainingMs: () => 1234,
       waitUntil: (promise: unknown) => void this.context.waited.push(promise),
       onCancel: (abort: (reason: unknown) => void) => void this.aborts.push(abort),
+      ask: (...ask: Foreign[]) => this.ask(...ask),
     });
   }
 
