@@ -44,7 +44,9 @@ export function requireBuildable({ files, entry }: BuildSource): void {
 export function hashOf({ files, entry, handler, engine = 'web' }: BuildSource, toolchain: string): string {
   const hash = createHash('sha256');
   const paths = [...files.keys()].sort();
-  hash.update(JSON.stringify([toolchain, entry, handler, engine, paths.map((path) => [path, files.get(path)!.length])]));
+  hash.update(
+    JSON.stringify([toolchain, entry, handler, engine, paths.map((path) => [path, files.get(path)!.length])]),
+  );
   for (const path of paths) hash.update(files.get(path)!);
   return hash.digest('hex');
 }

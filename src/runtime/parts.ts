@@ -2,30 +2,24 @@
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Pool } from 'pg';
 import { loadAdminToken, type AdminToken } from '../auth/admin-token.ts';
 import { openTokens, type Tokens } from '../auth/tokens.ts';
 import { createBuilder, type Builder } from '../builder/builder.ts';
-import { loadMasterKey, loadPreviousMasterKey } from '../capabilities/secrets/master-key.ts';
-import { Variables } from '../capabilities/secrets/variables.ts';
-import { openVault } from '../capabilities/secrets/vault.ts';
+import type { Variables } from '../capabilities/secrets/variables.ts';
 import type { Config } from '../config.ts';
 import { Canaries } from '../control/canaries.ts';
 import { Deployer } from '../control/deployer.ts';
 import { FunctionChanges } from '../control/function-changes.ts';
 import { Releases } from '../control/releases.ts';
-import type { EgressRefusal } from '../core/egress.ts';
 import type { Executions } from '../core/execution.ts';
 import { Fault } from '../core/faults.ts';
 import type { FunctionVersion } from '../core/function.ts';
 import { InvocationIds } from '../core/invocation-ids.ts';
 import { SYSTEM } from '../core/principal.ts';
-import type { QuarantineEvent } from '../core/quarantine.ts';
 import type { RateLimits } from '../core/rate-limit.ts';
 import type { Invocations } from '../core/whole-invocation.ts';
 import { createEgress, type Egress } from '../egress/egress.ts';
 import { Origins } from '../gateway/origin.ts';
-import { createRateLimits } from '../gateway/rate-limits.ts';
 import { Routes } from '../gateway/routes.ts';
 import { createAudit, type AuditTrail } from '../observe/audit.ts';
 import { createLogs, type Logs } from '../observe/logs.ts';
@@ -33,22 +27,23 @@ import { createMetrics, type Metrics } from '../observe/metrics.ts';
 import type { Output } from '../observe/output.ts';
 import { redact } from '../observe/redaction.ts';
 import { SourceMaps } from '../observe/source-maps.ts';
+import { UsageLedger } from '../observe/usage-ledger.ts';
 import { createUsage, type Usage } from '../observe/usage.ts';
-import { openPostgresStorage } from '../storage/postgres-storage.ts';
-import { openSqliteStorage } from '../storage/sqlite-storage.ts';
 import type { Storage } from '../storage/storage.ts';
 import { createExecutions } from '../supervisor/executions.ts';
 import { createInvocations } from '../supervisor/invocations.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
-import type { TriggerBook } from '../triggers/trigger-book.ts';
 import { Triggers } from '../triggers/triggers.ts';
 import { selectWall } from '../walls/select.ts';
 import { missingGuarantees, type Wall } from '../walls/wall.ts';
 import { UNKNOWN_WALL, type WallLacks } from '../core/wall-level.ts';
+import { quarantineEntry, refusalEntry } from './audit-entries.ts';
+import { Closers } from './closers.ts';
 import { followChanges } from './following.ts';
 import { moduleFetchOf } from './module-fetch.ts';
 import { createHostServices, type HostServices } from './host-services.ts';
 import { startHousekeeping } from './housekeeping.ts';
+import { bothOf, openRateLimits, openStorage, openVariables } from './opening.ts';
 import { placeAuto } from './placement.ts';
 import { TenantBook } from './tenant-book.ts';
 import { createTiers, type TierSet } from './tier-set.ts';
@@ -57,7 +52,8 @@ import { engineOf, EXECUTION_TIER, probeTiers, refusalOf, wholeLadder, type Tier
 /** How long what runs may take to finish when Cordon is told to stop. */
 const DRAIN_MS = 10_000;
 const AUDIT_RETENTION_DAYS = 365;
-const RATE_CONNECTIONS = 4;
+/** A bill for a year, and time to write it. */
+const USAGE_RETENTION_DAYS = 400;
 
 export interface Parts {
   readonly config: Config;
@@ -84,6 +80,7 @@ export interface Parts {
   readonly rateLimits: RateLimits;
   readonly tierSet: TierSet;
   readonly usage: Usage;
+  readonly ledger: UsageLedger;
   readonly metrics: Metrics;
   readonly wall: Wall | null;
   readonly tiers: readonly TierStatus[];
@@ -141,7 +138,9 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
     ...(config.wall === null ? {} : { force: config.wall }),
   });
   const wallLacks: WallLacks = (level) => (wall === null ? UNKNOWN_WALL(level) : missingGuarantees(wall, level));
-  const usage = createUsage();
+  const ledger = new UsageLedger({ store: storage.usage, retentionDays: USAGE_RETENTION_DAYS, report });
+  closers.add(() => ledger.close());
+  const usage = createUsage({ ledger });
   const egress = createEgress({
     ...config.egress,
     // Script bodies fetch what the operator has named, and nothing else (CONTRACTS.md).
@@ -302,6 +301,7 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
     rateLimits,
     tierSet,
     usage,
+    ledger,
     metrics,
     wall,
     tiers,
@@ -309,49 +309,6 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
     report,
     close: () => closers.close(),
   };
-}
-
-/** Where several nodes count together, in the database that they share. */
-async function openRateLimits(
-  { databaseUrl }: Config,
-  report: (error: unknown) => void,
-  closers: Closers,
-): Promise<RateLimits> {
-  if (databaseUrl === null) return createRateLimits(null);
-  const pool = new Pool({ connectionString: databaseUrl, max: RATE_CONNECTIONS }).on('error', report);
-  closers.add(() => pool.end());
-  return createRateLimits(pool);
-}
-
-/** What finds functions for requests, and what finds them for events and times, hear of the same changes. */
-function bothOf(routes: Routes, book: TriggerBook): ConstructorParameters<typeof Releases>[0]['routes'] {
-  return {
-    load(all) {
-      const list = [...all];
-      routes.load(list);
-      book.load(list);
-    },
-    set(route) {
-      book.set(route);
-      return routes.set(route);
-    },
-    remove(tenant, name) {
-      book.remove(tenant, name);
-      return routes.remove(tenant, name);
-    },
-  };
-}
-
-function openStorage(config: Config): Promise<Storage> {
-  return config.databaseUrl === null ? openSqliteStorage(config.dataDir) : openPostgresStorage(config.databaseUrl);
-}
-
-async function openVariables(config: Config, storage: Storage): Promise<Variables> {
-  const { masterKey, masterKeyFile, previousMasterKeyFile, dataDir, functionEnv } = config;
-  const master = loadMasterKey({ key: masterKey, file: masterKeyFile, dataDir });
-  const previous = previousMasterKeyFile === null ? [] : [loadPreviousMasterKey(previousMasterKeyFile)];
-  const vault = await openVault({ store: storage.variables, master, previous });
-  return new Variables({ store: storage.variables, vault, platform: functionEnv });
 }
 
 /** Loads a version without calling its handler; its sandbox then serves the first requests. */
@@ -369,43 +326,8 @@ async function probe(invocations: Invocations, version: FunctionVersion): Promis
   return (await outcome).fault;
 }
 
-function refusalEntry({ tenant, functionName, invocation, host, address, rule, version }: EgressRefusal) {
-  return {
-    actor: 'system',
-    action: 'egress.refused',
-    tenant,
-    target: functionName,
-    outcome: 'refused',
-    details: { invocation, version, host, address, rule },
-  } as const;
-}
-
-function quarantineEntry({ version, state, cause, refusedMs }: QuarantineEvent) {
-  return {
-    actor: 'system',
-    action: 'function.quarantine',
-    tenant: version.tenant,
-    target: version.name,
-    outcome: 'refused',
-    details: { version: version.number, state, cause, refusedMs },
-  } as const;
-}
-
 function requireBuilder(builder: Builder | null): Builder {
   if (builder === null)
     throw new Fault('TIER_UNAVAILABLE', 'Nothing can be built here: no OS wall stands on this machine');
   return builder;
-}
-
-/** What was opened is closed in the opposite order, also where the rest could not be opened. */
-class Closers {
-  readonly #closers: (() => unknown)[] = [];
-
-  add(close: () => unknown): void {
-    this.#closers.push(close);
-  }
-
-  async close(): Promise<void> {
-    for (const close of this.#closers.splice(0).reverse()) await close();
-  }
 }

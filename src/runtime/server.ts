@@ -90,7 +90,8 @@ async function serve(parts: Parts): Promise<RunningServer> {
 type Authenticate = ReturnType<typeof createAuthenticator>;
 
 function controlDeps(parts: Parts, authenticate: Authenticate, authenticateUser: Authenticate) {
-  const { config, storage, releases, variables, tenants, tokens, logs, audit, routes, supervisor, services, triggers } = parts;
+  const { config, storage, releases, variables, tenants, tokens, logs, audit, routes, supervisor, services, triggers } =
+    parts;
   return {
     ...parts,
     authenticate,
@@ -127,6 +128,7 @@ function controlDeps(parts: Parts, authenticate: Authenticate, authenticateUser:
       async erased(name: string) {
         variables.forget(name);
         parts.usage.forget(name);
+        parts.ledger.forget(name);
         parts.services.mail.forget(name);
         await Promise.all([tenants.load(), tokens.reload()]);
       },
@@ -194,13 +196,13 @@ function createGatewayOf(
 }
 
 /** Up to now: what runs is told of once a second otherwise. */
-function usageOf({ usage, supervisor }: Parts) {
+function usageOf({ usage, ledger, supervisor }: Parts) {
   return {
     startedMs: usage.startedMs,
-    read(tenant: string) {
+    async read(tenant: string) {
       supervisor.flushUsage();
-      const functions = usage.of(tenant);
-      return { total: sumOf(functions), functions };
+      const { sinceMs, functions } = await ledger.read(tenant);
+      return { sinceMs, total: sumOf(functions), functions };
     },
   };
 }

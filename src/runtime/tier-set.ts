@@ -44,11 +44,7 @@ export function createLocalTiers(
   ];
 }
 
-function remoteOf(
-  { remote }: Config,
-  capabilities: Capabilities,
-  report: (line: string) => void,
-): RemoteTier | null {
+function remoteOf({ remote }: Config, capabilities: Capabilities, report: (line: string) => void): RemoteTier | null {
   if (remote.sharedKey === null || remote.urls.length === 0) return null;
   return createRemoteTier({
     bases: remote.urls,

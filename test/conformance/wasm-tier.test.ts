@@ -6,7 +6,7 @@ import type { Executor } from '../../src/core/tier.ts';
 import { createWasmTier } from '../../src/tiers/wasm/wasm-tier.ts';
 import { makeVersion } from '../support/calls.ts';
 import type { TierUnderTest } from '../support/isolate-tier.ts';
-import { OpenSandbox } from '../support/sandbox.ts';
+import { NOT_BEGUN, OpenSandbox } from '../support/sandbox.ts';
 import { startWasmTier } from '../support/wasm-tier.ts';
 import { testTier } from './tier.ts';
 
@@ -72,6 +72,20 @@ describe('a wasm executor', () => {
     const { code, details } = await stuck;
     assert.deepEqual([code, details.limit], ['TIMED_OUT', 'cpu-ms=500']);
     assert.equal((await behind).body, 'served');
+  });
+
+  test('a version that comes while every thread is stuck is served all the same', async () => {
+    const stuck = Array.from({ length: 10 }, () =>
+      open(`export default { fetch() { const n = 10n ** 300000n; for (;;) n.toString(); } }`, { timeoutMs: 1_000 }),
+    );
+    const faults = stuck.map((one) => one.fault());
+    const late = Array.from({ length: 6 }, (_, i) => open(`return new Response('late ${i}')`));
+    const answers = await Promise.all(late.map((one) => one.call().catch((error: Error) => error.message)));
+    // A call that had not begun is told so, and sent again by the host.
+    for (const [i, answer] of answers.entries())
+      assert.match(typeof answer === 'string' ? answer : answer.body, new RegExp(`^late ${i}$|${NOT_BEGUN}`));
+    for (const fault of await Promise.all(faults)) assert.match(fault.code, /^(?:TIMED_OUT|SANDBOX_RECYCLED)$/);
+    assert.equal((await (late[0] as OpenSandbox).call()).body, 'late 0');
   });
 
   test('modules, bodies and what does not parse are told apart', async () => {

@@ -7,12 +7,22 @@ import { ADMIN_TOKEN, deployed, startTestServer, type TestServer } from '../supp
 const TIMEOUT_MS = 1000;
 /** Filling the memory takes its time, and the fault has to be the memory's. */
 const BOMB_TIMEOUT_MS = 8000;
+/** To end what is over its time; on a machine that is busy with other things, many times what a calm call takes there. */
+const SLACK_MS = 1_000;
+const SLACK_OF_CALM = 30;
+const CALM_CALLS = 50;
 
 let server: TestServer;
 let neighbour: string;
+let slackMs = SLACK_MS;
 before(async () => {
   server = await startTestServer({ env: { CORDON_EXECUTOR_MEMORY_MB: '256' } });
   neighbour = await deployed(server, 'neighbour', 'export default { fetch: () => new Response("still here") }');
+  for (let i = 0; i < CALM_CALLS; i++) {
+    const startedMs = performance.now();
+    await (await fetch(neighbour)).text();
+    if (i > 0) slackMs = Math.max(slackMs, SLACK_OF_CALM * (performance.now() - startedMs));
+  }
 });
 after(() => server[Symbol.asyncDispose]());
 
@@ -51,13 +61,13 @@ const ATTACKS = [
 for (const [name, attack, fault] of ATTACKS) {
   test(
     `${name} ends in its fault while another tenant's function answers throughout`,
-    { timeout: 30_000 },
+    { timeout: 120_000 },
     async () => {
       let over = false;
       let answered = 0;
       const watching = (async () => {
         while (!over) {
-          const response = await fetch(neighbour, { signal: AbortSignal.timeout(5_000) });
+          const response = await fetch(neighbour, { signal: AbortSignal.timeout(30_000) });
           assert.equal(await response.text(), 'still here');
           answered++;
         }
@@ -74,7 +84,7 @@ for (const [name, attack, fault] of ATTACKS) {
       await watching;
       assert.equal(answer.success, false);
       assert.match(answer.code, new RegExp(`^(?:${fault})$`));
-      assert.ok(tookMs < timeout + 1_000, `it took ${Math.round(tookMs)} ms`);
+      assert.ok(tookMs < timeout + slackMs, `it took ${Math.round(tookMs)} ms`);
       assert.ok(answered > 0);
     },
   );

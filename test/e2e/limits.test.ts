@@ -126,3 +126,14 @@ test('a version shows the limits that it has, and a deployment beyond the operat
   const { cpuMs, subrequests, openStreams, pendingTimers, processMemoryMb } = shown.live.limits;
   assert.deepEqual([cpuMs, subrequests, openStreams, pendingTimers, processMemoryMb], [30_000, 50, 64, 10_000, 512]);
 });
+
+test('a function that asks for a better wall than stands is refused, and one that asks for less runs', async (t) => {
+  await using weaker = await startTestServer({ env: { CORDON_WALL: 'landlock' } });
+  if (!/OS wall +landlock/.test(weaker.output())) return t.skip('landlock does not work here');
+  const code = 'export default { fetch: () => new Response("behind it") }';
+  const refused = await weaker.deploy('picky', code, { minimumWall: 'namespaces' });
+  assert.equal(refused.status, 422);
+  assert.match(await refused.text(), /TIER_UNAVAILABLE.+minimumWall: .+ does not guarantee pid, mount/);
+  const url = await deployed(weaker, 'content', code, { minimumWall: 'landlock' });
+  assert.equal(await (await fetch(url)).text(), 'behind it');
+});

@@ -17,13 +17,20 @@ const WAITS = `export default { async fetch() { await new Promise((done) => setT
 const STEADY_MS = 50;
 const LASTS_MS = 4_000;
 const MOST_MS = 250;
+/** On a machine that is busy with other things, a call without any noise takes its time too. */
+const MOST_OF_CALM = 4;
 
 let server: TestServer;
+let mostMs = MOST_MS;
 before(async () => {
   server = await startTestServer({ env: { CORDON_DOMAIN: DOMAIN, CORDON_ACCESS_LOG: '0' } });
   await deployed(server, 'hello', HELLO, { tenant: 'quiet' });
   await deployed(server, 'busy', BUSY, { tenant: 'noisy' });
   await deployed(server, 'waits', WAITS, { tenant: 'noisy' });
+  const agent = new Agent({ keepAlive: true });
+  const { times } = await steadily(agent);
+  mostMs = Math.max(MOST_MS, MOST_OF_CALM * (times.at(-1) as number));
+  agent.destroy();
 });
 after(() => server[Symbol.asyncDispose]());
 
@@ -61,10 +68,10 @@ function assertServed({ statuses, times }: { readonly statuses: number[]; readon
     `statuses: ${[...new Set(statuses)].join(', ')}`,
   );
   // Of the calls of the test, not of a percentile: one in a hundred may meet whatever else this machine does.
-  const late = times.filter((ms) => ms > MOST_MS).length;
+  const late = times.filter((ms) => ms > mostMs).length;
   assert.ok(
     late <= times.length / 100 + 1,
-    `${late} of ${times.length} took longer, the last ${times.at(-1)?.toFixed()} ms`,
+    `${late} of ${times.length} took longer than ${mostMs.toFixed()} ms, the last ${times.at(-1)?.toFixed()} ms`,
   );
 }
 

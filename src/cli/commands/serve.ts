@@ -1,7 +1,7 @@
 /** `cordon serve`: the server, until it is told to stop. */
 
 import { setFlagsFromString } from 'node:v8';
-import { environmentWithDotenv, loadConfig } from '../../config.ts';
+import { environmentWithDotenv, forgetSecrets, loadConfig } from '../../config.ts';
 import type { Config } from '../../config.ts';
 import type { RunningServer } from '../../runtime.ts';
 import type { Command } from '../command.ts';
@@ -42,6 +42,7 @@ export const serveCommand: Command = {
         ...given('CORDON_DATA_DIR', input.text('data-dir')),
       },
     );
+    forgetSecrets();
     // Bodies pass through as buffers outside of the heap; V8 would mark all of it for every 64 MB of them, which was half
     // of what a streamed body cost the host.
     setFlagsFromString('--external-memory-accounted-in-global-limit');

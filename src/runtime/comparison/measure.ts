@@ -35,7 +35,7 @@ export interface Effort {
 export const FULL_EFFORT: Effort = { coldCalls: 9, functions: 9, warmCalls: 300, loadMs: 1_500 };
 /** No phase of calls lasts longer: a tier may be slow. */
 const MAX_PHASE_MS = 4_000;
-export const IN_FLIGHT = 16;
+const IN_FLIGHT = 16;
 
 export async function measure(bench: Bench, tier: TierName, workload: Workload, effort: Effort): Promise<Measured> {
   const names = Array.from({ length: effort.functions }, (_, i) => `tier-${tier}-${i}`);

@@ -132,7 +132,13 @@ test('a data directory of the first release opens with all that was in it', asyn
   });
   assert.deepEqual(live, {
     ...{ number: 3, hash: 'sha256-x', tier: 'isolate', cordon: 'tenant', handler: 'module', handlerName: 'handler' },
-    ...{ limits: { ...DEFAULT_CHOSEN, timeoutMs: 1000 }, requestBody: 'buffer', passAuthorization: false, verifyJwt: true, cors: null },
+    ...{
+      limits: { ...DEFAULT_CHOSEN, timeoutMs: 1000 },
+      requestBody: 'buffer',
+      passAuthorization: false,
+      verifyJwt: true,
+      cors: null,
+    },
     ...{ egress: { allow: null, refusal: 'throw' }, env: { A: 'b' }, grant: null, codeBytes: 4 },
     ...{ capabilities: ['db', 'email', 'kv', 'publish'], codeGeneration: false, minimumWall: null },
     ...{ createdBy: 'operator', reviewed: true, createdMs: 1_700_000_000_001 },

@@ -7,6 +7,7 @@
 import { Worker } from 'node:worker_threads';
 import type { BaseImage, Program, ProgramSource } from '../../quickjs/program.ts';
 import {
+  monotonicMs,
   Progress,
   PROGRESS_WORDS,
   type FromThread,
@@ -16,6 +17,8 @@ import {
   type Turned,
 } from './messages.ts';
 
+/** Its sandbox ends a turn before, if it is still there. */
+const ABANDONED_MS = 250;
 /** What drained text may take for a moment, and much besides. */
 const HEAP_MB = 512;
 /** QuickJS stops at half a megabyte of its own stack; its interpreter takes more of the thread's. */
@@ -51,8 +54,8 @@ export class EngineThread {
   readonly #events: ThreadEvents;
   readonly #progress = new Int32Array(new SharedArrayBuffer(PROGRESS_WORDS * 4));
   readonly #users = new Map<number, ThreadUser>();
-  /** Whose turns are in flight, by call. */
-  readonly #turns = new Map<number, ThreadUser>();
+  /** Whose turns are in flight, by call, and by when they must be over. */
+  readonly #turns = new Map<number, { readonly user: ThreadUser; readonly untilMs: number }>();
   readonly #programs = new Set<number>();
   readonly #up: Promise<void>;
   #isLost = false;
@@ -80,6 +83,17 @@ export class EngineThread {
   /** How many sandboxes have copies in it. */
   get users(): number {
     return this.#users.size;
+  }
+
+  /** Whether nobody has anything in it. */
+  get isIdle(): boolean {
+    return this.#users.size === 0 && this.#turns.size === 0;
+  }
+
+  /** Ends it where it runs a turn that is over its time, whoever has given that up. */
+  check(): void {
+    const turn = this.#turns.get(this.runningCall);
+    if (turn !== undefined && monotonicMs() > turn.untilMs) void this.end('A turn went on after its time');
   }
 
   /** The call, or 0, whose turn runs. */
@@ -125,7 +139,7 @@ export class EngineThread {
 
   /** Bytes beside the messages become the thread's. */
   turn(user: ThreadUser, turn: Omit<Turn, 'kind' | 'program'>): void {
-    this.#turns.set(turn.call, user);
+    this.#turns.set(turn.call, { user, untilMs: turn.deadlineMs + ABANDONED_MS });
     const transfer = turn.beside.flatMap((item) => (typeof item === 'string' ? [] : [item.buffer as ArrayBuffer]));
     this.#send({ kind: 'turn', program: user.id, ...turn }, transfer);
   }
@@ -150,9 +164,9 @@ export class EngineThread {
       this.#users.get(message.program)?.onParsed(message.parsed);
       return;
     }
-    const user = this.#turns.get(message.call);
+    const turn = this.#turns.get(message.call);
     this.#turns.delete(message.call);
-    user?.onTurned(message);
+    turn?.user.onTurned(message);
   }
 
   #lose(reason: string): void {

@@ -6,6 +6,7 @@ import { EngineThread, type ThreadUser } from './engine-thread.ts';
 const MAX_THREADS = 8;
 /** Idle threads that are kept. */
 const MAX_IDLE = 3;
+const CHECK_MS = 50;
 
 export class ThreadPool {
   readonly #source: string;
@@ -13,6 +14,7 @@ export class ThreadPool {
 
   constructor(source: string) {
     this.#source = source;
+    setInterval(() => this.#check(), CHECK_MS).unref();
   }
 
   /** Starts as many as that, and waits until they are up. */
@@ -23,7 +25,7 @@ export class ThreadPool {
 
   /** Best one that knows the program and serves nobody, then any that serves nobody, then a new one. */
   take(user: ThreadUser): EngineThread {
-    const idle = [...this.#threads].filter((thread) => thread.users === 0);
+    const idle = [...this.#threads].filter((thread) => thread.isIdle);
     const thread = idle.find((one) => one.knows(user)) ?? idle[0] ?? this.#startOrShare();
     thread.enter(user);
     return thread;
@@ -32,13 +34,17 @@ export class ThreadPool {
   /** The sandbox has no call open; the program stays where it is. */
   release(thread: EngineThread, user: ThreadUser): void {
     thread.leave(user);
-    const idle = [...this.#threads].filter((one) => one.users === 0);
-    if (thread.users > 0 || idle.length <= MAX_IDLE) return;
+    const idle = [...this.#threads].filter((one) => one.isIdle);
+    if (!thread.isIdle || idle.length <= MAX_IDLE) return;
     void thread.end('it is not needed');
   }
 
   forget(user: ThreadUser): void {
     for (const thread of this.#threads) thread.forget(user);
+  }
+
+  #check(): void {
+    for (const thread of this.#threads) thread.check();
   }
 
   #startOrShare(): EngineThread {

@@ -5,7 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { imageBytes } from '../../quickjs/base-file.ts';
 import type { MemoryImage } from '../../quickjs/memory-image.ts';
 import { Guest, loadProgram, SEED_BYTES, type Program } from '../../quickjs/program.ts';
-import { EngineStopped } from '../../quickjs/engine-errors.ts';
+import { EngineStopped, stoppedInTime } from '../../quickjs/engine-errors.ts';
 import { restoreQuickJs, type QuickJs } from '../../quickjs/quickjs.ts';
 import {
   monotonicMs,
@@ -94,6 +94,8 @@ function turn({ program, call, deadlineMs, cpuMs, messages, beside }: Turn): voi
   let outcome;
   let memoryBytes = 0;
   try {
+    // Nobody waits for it any more, nor watches over it.
+    if (hooks.isOver()) throw stoppedInTime();
     const { engine, guest } = copies.get(call) ?? begin(program, call);
     guest.turn(messages, beside);
     outcome = guest.drain();

@@ -43,6 +43,8 @@ export class WasmRun {
   #inbox: string[] = [];
   #beside: (string | Uint8Array)[] = [];
   #memoryBytes = 0;
+  /** A turn of it has been sent to a thread. */
+  wasSent = false;
   /** A turn of it is in flight. */
   isInTurn = false;
   /** When the watchdog first saw the turn in flight running; 0 where it has not. */

@@ -26,6 +26,8 @@ export interface Engines {
 
 /** The parsing of code may take so long. */
 const PARSE_MS = 5_000;
+/** Parsed again where its thread was lost to somebody else's code. */
+const MAX_ATTEMPTS = 5;
 /** The engine's own interrupt comes first, where it can. */
 const GRACE_MS = 100;
 /** A thread that was told to end and has not by then can't be ended. */
@@ -43,6 +45,7 @@ export class WasmSandbox implements ExecutorSandbox, ThreadUser {
   /** Until it has been parsed. */
   #code: string;
   #isParsing = true;
+  #attempts = 0;
   /** When the watchdog first saw its code being parsed; 0 where it has not. */
   #seenParsingMs = 0;
   /** Why there is no program. */
@@ -145,8 +148,10 @@ export class WasmSandbox implements ExecutorSandbox, ThreadUser {
   onThreadLost({ reason, call, program, begun }: Loss): void {
     this.#thread = null;
     if (this.#isParsing && program === this.id) this.#break({ reason: 'time', message: reason });
-    else if (this.#isParsing) this.#parse();
+    else if (this.#isParsing && this.#attempts < MAX_ATTEMPTS) this.#parse();
+    else if (this.#isParsing) this.#break({ reason: 'trap', message: reason });
     for (const run of this.#runs.values()) {
+      if (!run.wasSent) continue;
       if (run.id === call) run.relay.fail(...lostBy(run, reason));
       else if (run.isInTurn && run.id > begun) run.relay.notBegun();
       else run.relay.fail('SANDBOX_RECYCLED', 'The sandbox was recycled under this request');
@@ -154,6 +159,8 @@ export class WasmSandbox implements ExecutorSandbox, ThreadUser {
   }
 
   #parse(): void {
+    this.#attempts++;
+    this.#seenParsingMs = 0;
     const { format, codeBytes: _, handler: kind, handlerName: name, ...rest } = this.#meta;
     const spec = JSON.stringify({ ...rest, kind, name });
     this.#thread = this.#engines.threads.take(this);
@@ -181,7 +188,7 @@ export class WasmSandbox implements ExecutorSandbox, ThreadUser {
     if (this.#program === null || this.#gone || run.relay.isOver || !run.isWaiting) return;
     this.#thread ??= this.#engines.threads.take(this);
     this.#thread.adopt(this, this.#module, this.#program);
-    run.isInTurn = true;
+    run.isInTurn = run.wasSent = true;
     const deadlineMs = monotonicMs() + run.deadlineMs - performance.now();
     this.#thread.turn(this, { call: run.id, deadlineMs, cpuMs: run.cpuLeftMs, ...run.take() });
   }
