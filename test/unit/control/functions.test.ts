@@ -205,7 +205,7 @@ test('what is wrong with a deployment is named: the field, what was expected, wh
   const cases: [unknown, RegExp][] = [
     [{ code: 1 }, /^code: expected string, but it is 1$/],
     [{ code: 'x', timeoutMs: '5' }, /^timeoutMs: expected number, but it is "5"$/],
-    [{ code: 'x', tier: 'paper' }, /^tier: expected "wasm" or .+, but it is "paper"$/],
+    [{ code: 'x', tier: 'paper' }, /^tier: expected "auto" or "wasm" or .+, but it is "paper"$/],
     [{ code: 'x', timeout: 5 }, /there is no field "timeout"/],
     [{ code: 'x', env: { A: 1 } }, /^env\.A: expected string, but it is 1$/],
     [{ code: 'x', env: { 'A-B': '1' } }, /^env: "A-B" is not a name/],
