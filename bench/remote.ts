@@ -23,12 +23,14 @@ interface Subject {
 async function run({ quick, progress }: BenchmarkOptions): Promise<Report> {
   const [local, executor] = await Promise.all([startIsolateTier('bwrap'), startExecutorProcess()]);
   const tier = remoteTierAt([executor.url]);
+  let here: Executor | null = null;
   try {
     const artifact = await local.build(HELLO);
     const open = (where: Executor): OpenSandbox =>
       new OpenSandbox(where, makeVersion('hello', { artifact, limits: { concurrency: SIDE_BY_SIDE } }));
+    here = await local.tier.spawn();
     const subjects: Subject[] = [
-      { label: 'isolate, this host', sandbox: open(await local.tier.spawn()) },
+      { label: 'isolate, this host', sandbox: open(here) },
       { label: 'remote, loopback', sandbox: open(await tier.spawn()) },
     ];
     const calls = quick ? 500 : 3_000;
@@ -63,6 +65,7 @@ async function run({ quick, progress }: BenchmarkOptions): Promise<Report> {
       notes: ['Both run the same code in the same kind of isolate; the executor service is a process of its own.'],
     };
   } finally {
+    await here?.kill('the benchmark is over');
     await tier.close();
     await Promise.all([local.close(), executor.stop()]);
   }

@@ -51,7 +51,9 @@ async function runSuites(): Promise<Map<string, Cases>> {
   return found;
 }
 
-const isTier = (name: string): name is TierName => (TIER_NAMES as readonly string[]).includes(name);
+function isTier(name: string): name is TierName {
+  return (TIER_NAMES as readonly string[]).includes(name);
+}
 
 function outcomeOf(found: Map<string, Cases>, group: string, name: string, tier: TierName): Outcome {
   const cases: Cases = found.get(group) ?? new Map<string, Map<TierName, Outcome>>();
