@@ -8,10 +8,12 @@ import { makeVersion } from '../support/calls.ts';
 import type { TierUnderTest } from '../support/isolate-tier.ts';
 import { NOT_BEGUN, OpenSandbox } from '../support/sandbox.ts';
 import { startWasmTier } from '../support/wasm-tier.ts';
+import { testCapabilities } from './capabilities.ts';
 import { testTier } from './tier.ts';
 
 for (const wall of ['bwrap', 'unshare', 'none'] as const)
   testTier(`the wasm tier behind ${wall}`, (capabilities) => startWasmTier(wall, capabilities));
+testCapabilities('the wasm tier behind bwrap', (capabilities) => startWasmTier('bwrap', capabilities));
 
 test('without a wall it is refused, unless that was asked for', async () => {
   const wallProbes = [{ name: 'bwrap', works: false, reason: 'not here', cure: 'install it' }] as const;
