@@ -4,11 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createBuilder } from '../src/builder/builder.ts';
-import { DEFAULT_EGRESS } from '../src/core/egress.ts';
 import type { Fault } from '../src/core/faults.ts';
-import type { FunctionVersion } from '../src/core/function.ts';
+import type { Artifact, FunctionVersion } from '../src/core/function.ts';
 import type { Call, ResponseSink } from '../src/core/invocation.ts';
-import { DEFAULT_CHOSEN } from '../src/core/limits.ts';
+import { DEFAULT_CHOSEN, type Limits } from '../src/core/limits.ts';
+import { ownVersion } from '../src/core/own-version.ts';
 import { ANONYMOUS } from '../src/core/principal.ts';
 import type { Executor, Sandbox, Tier } from '../src/core/tier.ts';
 import { createIsolateTier } from '../src/tiers/isolate/isolate-tier.ts';
@@ -116,7 +116,7 @@ async function layBed(): Promise<Bed> {
       });
       const events = { onSettled: () => undefined, onNotBegun: () => undefined, onGone: () => undefined };
       const executor = executors[TIERS.indexOf(name)]!;
-      return { executor, sandbox: executor.open({ ...VERSION, tier: name, artifact }, events) };
+      return { executor, sandbox: executor.open(versionOf(name, artifact), events) };
     },
     async [Symbol.asyncDispose]() {
       await Promise.all(executors.map((executor) => executor.kill('the benchmark is over')));
@@ -125,6 +125,9 @@ async function layBed(): Promise<Bed> {
     },
   };
 }
+
+const versionOf = (tier: (typeof TIERS)[number], artifact: Artifact): FunctionVersion =>
+  ownVersion({ tenant: 'bench', name: 'hello', tier, artifact, limits: LIMITS, ephemeral: false });
 
 /** Keeps so many calls under way. */
 function load({ sandbox, executor }: Subject, concurrency: number, durationMs: number): Promise<Rate> {
@@ -173,34 +176,12 @@ const CALL: Call = {
   attempts: 0,
 };
 
-const VERSION: Omit<FunctionVersion, 'tier' | 'artifact'> = {
-  key: 'bench/hello@1',
-  tenant: 'bench',
-  name: 'hello',
-  number: 1,
-  hash: '',
-  cordon: 'function',
-  handler: 'module',
-  handlerName: 'handler',
-  limits: {
-    timeoutMs: 30_000,
-    memoryMb: 128,
-    requestBytes: 1e6,
-    responseBytes: 1e7,
-    logBytes: 1e4,
-    concurrency: 128,
-    ...DEFAULT_CHOSEN,
-  },
-  env: {},
-  secrets: [],
-  boundSecrets: [],
-  requestBody: 'buffer',
-  passAuthorization: false,
-  verifyJwt: false,
-  cors: null,
-  egress: DEFAULT_EGRESS,
-  capabilities: [],
-  codeGeneration: false,
-  minimumWall: null,
-  ephemeral: false,
+const LIMITS: Limits = {
+  timeoutMs: 30_000,
+  memoryMb: 128,
+  requestBytes: 1e6,
+  responseBytes: 1e7,
+  logBytes: 1e4,
+  concurrency: 128,
+  ...DEFAULT_CHOSEN,
 };

@@ -1,9 +1,8 @@
 /** Probe: whether a tier works on this machine, found out by running a function in it. */
 
-import { DEFAULT_EGRESS } from '../core/egress.ts';
 import type { Fault } from '../core/faults.ts';
-import type { FunctionVersion } from '../core/function.ts';
-import { DEFAULT_CHOSEN } from '../core/limits.ts';
+import type { Artifact } from '../core/function.ts';
+import { ownVersion } from '../core/own-version.ts';
 import { SYSTEM } from '../core/principal.ts';
 import type { Executor, TierName, TierProbe } from '../core/tier.ts';
 import type { WallProbe } from '../walls/wall.ts';
@@ -40,7 +39,7 @@ function callOnce(tier: TierName, executor: Executor): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   const unexpected = (fault: Fault): void => reject(fault);
   const events = { onSettled: () => undefined, onNotBegun: () => undefined, onGone: unexpected };
-  const sandbox = executor.open({ ...PROBE, tier }, events);
+  const sandbox = executor.open(ownVersion({ tenant: 'cordon', name: 'probe', tier, artifact: CODE }), events);
   sandbox.invoke(
     {
       id: 'probe',
@@ -66,40 +65,9 @@ function callOnce(tier: TierName, executor: Executor): Promise<number> {
   return promise;
 }
 
-const PROBE: Omit<FunctionVersion, 'tier'> = {
-  key: 'cordon/probe@0',
-  tenant: 'cordon',
-  name: 'probe',
-  number: 0,
-  hash: '',
-  cordon: 'function',
-  handler: 'module',
-  handlerName: 'handler',
-  limits: {
-    timeoutMs: 5_000,
-    memoryMb: 128,
-    requestBytes: 0,
-    responseBytes: 1_000_000,
-    logBytes: 1_000,
-    concurrency: 1,
-    ...DEFAULT_CHOSEN,
-  },
-  env: {},
-  secrets: [],
-  boundSecrets: [],
-  requestBody: 'buffer',
-  passAuthorization: false,
-  verifyJwt: false,
-  cors: null,
-  egress: DEFAULT_EGRESS,
-  capabilities: [],
-  codeGeneration: false,
-  minimumWall: null,
-  ephemeral: true,
-  artifact: {
-    format: 'source',
-    code: Buffer.from('export default () => ({ statusCode: 200 })'),
-    cache: null,
-    interleaves: false,
-  },
+const CODE: Artifact = {
+  format: 'source',
+  code: Buffer.from('export default () => ({ statusCode: 200 })'),
+  cache: null,
+  interleaves: false,
 };

@@ -42,6 +42,8 @@ export interface SessionEvents {
 
 /** Sandboxes that are closed and may still log. */
 const MAX_CLOSED = 64;
+/** And for how long: a version holds its code, which a tenant must not make the host keep by deploying again and again. */
+const CLOSED_MS = 1_000;
 
 /** Log text that one connection may send in a second; more is an attack on the host, not logging. */
 const LOG_BYTES_A_SECOND = 16 * 1024 * 1024;
@@ -61,7 +63,7 @@ export class HostSession {
   readonly #far: FarSide;
   readonly #sandboxes = new Map<number, HostSandbox>();
   /** Those closed last: a function may log something when it hears of that. */
-  readonly #closed = new Map<number, FunctionVersion>();
+  readonly #closed = new Map<number, { readonly version: FunctionVersion; readonly sinceMs: number }>();
   readonly #calls = new IdTable<HostCall>();
   #nextSandbox = 1;
   #nextCall = 1;
@@ -102,6 +104,10 @@ export class HostSession {
   tick(nowMs: number): number {
     for (const call of this.#calls.values())
       if (nowMs > call.deadlineMs + this.#far.overrunGraceMs) this.#overrun(call);
+    for (const [id, { sinceMs }] of this.#closed) {
+      if (nowMs - sinceMs <= CLOSED_MS) break;
+      this.#closed.delete(id);
+    }
     const silentMs = this.#unansweredSinceMs === null ? 0 : nowMs - this.#unansweredSinceMs;
     if (this.#unansweredSinceMs === null) {
       this.#unansweredSinceMs = nowMs;
@@ -177,7 +183,7 @@ export class HostSession {
   /** For {@link HostSandbox} only. */
   closeSandbox(sandbox: HostSandbox): void {
     if (!this.#sandboxes.delete(sandbox.id)) return;
-    this.#closed.set(sandbox.id, sandbox.version);
+    this.#closed.set(sandbox.id, { version: sandbox.version, sinceMs: performance.now() });
     if (this.#closed.size > MAX_CLOSED) for (const [id] of this.#closed.entries().take(1)) this.#closed.delete(id);
     this.#connection.send(FrameType.CLOSE, sandbox.id);
     this.#loseCallsOf(sandbox, new Fault('SANDBOX_RECYCLED', 'The sandbox was closed under this request'));
@@ -314,7 +320,7 @@ export class HostSession {
   }
 
   #logOfSandbox(id: number, payload: Buffer): void {
-    const version = this.#sandboxes.get(id)?.version ?? this.#closed.get(id);
+    const version = this.#sandboxes.get(id)?.version ?? this.#closed.get(id)?.version;
     this.#countLog(payload);
     if (version === undefined) return requireMade(FrameType.SANDBOX_LOG, 'sandbox', id, this.#nextSandbox);
     this.#events.onLog(version, null, readLog(parseMeta(payload)));

@@ -8,7 +8,7 @@ import type { Limits } from '../../src/core/limits.ts';
 import { ANONYMOUS } from '../../src/core/principal.ts';
 import type { Executor } from '../../src/core/tier.ts';
 import { makeVersion, RecordingSink } from '../support/calls.ts';
-import type { TierUnderTest } from '../support/isolate-tier.ts';
+import type { TierUnderTest } from '../support/walled-tier.ts';
 import { MemoryCapabilities, servePlaces, type MemoryExchange } from '../support/memory-capabilities.ts';
 import { OpenSandbox } from '../support/sandbox.ts';
 import type { StartTier } from './tier.ts';

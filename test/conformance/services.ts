@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import type { Limits } from '../../src/core/limits.ts';
 import type { Executor } from '../../src/core/tier.ts';
 import { makeVersion } from '../support/calls.ts';
-import type { TierUnderTest } from '../support/isolate-tier.ts';
+import type { TierUnderTest } from '../support/walled-tier.ts';
 import { OpenSandbox } from '../support/sandbox.ts';
 import type { StartTier } from './tier.ts';
 

@@ -9,7 +9,7 @@ import type { Limits } from '../../src/core/limits.ts';
 import { ANONYMOUS, SYSTEM } from '../../src/core/principal.ts';
 import type { Executor } from '../../src/core/tier.ts';
 import { makeVersion } from '../support/calls.ts';
-import type { TierUnderTest } from '../support/isolate-tier.ts';
+import type { TierUnderTest } from '../support/walled-tier.ts';
 import { NOT_BEGUN, OpenSandbox } from '../support/sandbox.ts';
 import { testFetching } from './fetching.ts';
 import { testServices } from './services.ts';

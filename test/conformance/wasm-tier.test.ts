@@ -5,7 +5,7 @@ import type { Limits } from '../../src/core/limits.ts';
 import type { Executor } from '../../src/core/tier.ts';
 import { createWasmTier } from '../../src/tiers/wasm/wasm-tier.ts';
 import { makeVersion } from '../support/calls.ts';
-import type { TierUnderTest } from '../support/isolate-tier.ts';
+import type { TierUnderTest } from '../support/walled-tier.ts';
 import { NOT_BEGUN, OpenSandbox } from '../support/sandbox.ts';
 import { startWasmTier } from '../support/wasm-tier.ts';
 import { testCapabilities } from './capabilities.ts';

@@ -9,7 +9,6 @@ import { after, before, suite, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { ATTACK_CLASSES, type Attack } from '../../src/attest/attack.ts';
 import { ATTACKS } from '../../src/attest/attacks.ts';
-import { MB } from '../../src/core/limits.ts';
 import { startPrivateServer, type PrivateServer } from '../../src/attest/private-server.ts';
 import type { Outcome, Report } from '../../src/attest/report.ts';
 import { runSuite } from '../../src/attest/suite.ts';
@@ -65,17 +64,10 @@ for (const className of ATTACK_CLASSES) {
   });
 }
 
-test(
-  'the server runs on, in the process that it began in, and keeps no memory of what it held',
-  { timeout: TIMEOUT_MS },
-  async (t) => {
-    const { bars, rssGrowthBytes } = await report;
-    for (const { name, held, seen } of bars) if (/runs/.test(name)) assert.ok(held, `${name}: ${seen}`);
-    // `cordon attest` holds it to its bar; here it must not be a leak, which hundreds of attacks would make far larger.
-    t.diagnostic(`it grew by ${Math.round((rssGrowthBytes ?? 0) / MB)} MB`);
-    assert.ok((rssGrowthBytes ?? 0) < 192 * MB, `it grew by ${Math.round((rssGrowthBytes ?? 0) / MB)} MB`);
-  },
-);
+test('the server runs on, in the process that it began in, without having grown', { timeout: TIMEOUT_MS }, async () => {
+  const { bars } = await report;
+  for (const { name, held, seen } of bars) if (/runs|grows/.test(name)) assert.ok(held, `${name}: ${seen}`);
+});
 
 test('the victim was answered all the while', { timeout: TIMEOUT_MS }, async (t) => {
   const { victim, calm, bars, durationMs } = await report;

@@ -7,7 +7,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Executor } from '../../src/core/tier.ts';
 import { makeVersion } from '../support/calls.ts';
-import { startIsolateTier, type TierUnderTest } from '../support/isolate-tier.ts';
+import { startIsolateTier } from '../support/isolate-tier.ts';
+import type { TierUnderTest } from '../support/walled-tier.ts';
 import { OpenSandbox } from '../support/sandbox.ts';
 
 const ROUNDS = Number(process.env['CORDON_FUZZ_ROUNDS'] ?? 6);

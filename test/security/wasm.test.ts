@@ -6,7 +6,7 @@ import type { Artifact } from '../../src/core/function.ts';
 import type { Limits } from '../../src/core/limits.ts';
 import type { Executor } from '../../src/core/tier.ts';
 import { makeVersion } from '../support/calls.ts';
-import type { TierUnderTest } from '../support/isolate-tier.ts';
+import type { TierUnderTest } from '../support/walled-tier.ts';
 import { NOT_BEGUN, OpenSandbox } from '../support/sandbox.ts';
 import { startWasmTier } from '../support/wasm-tier.ts';
 

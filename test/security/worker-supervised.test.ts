@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import type { FunctionVersion } from '../../src/core/function.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import { makeCall, makeVersion, RecordingSink } from '../support/calls.ts';
-import type { TierUnderTest } from '../support/isolate-tier.ts';
+import type { TierUnderTest } from '../support/walled-tier.ts';
 import { startWorkerTier } from '../support/worker-tier.ts';
 
 let subject: TierUnderTest;

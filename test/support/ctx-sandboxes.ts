@@ -10,7 +10,7 @@ import type { Call } from '../../src/core/invocation.ts';
 import type { ItemPermissions } from '../../src/core/items.ts';
 import type { Executor, TierTraits } from '../../src/core/tier.ts';
 import { makeVersion } from './calls.ts';
-import type { TierUnderTest } from './isolate-tier.ts';
+import type { TierUnderTest } from './walled-tier.ts';
 import { startServices } from './memory-services.ts';
 import type { TestServices } from './memory-services.ts';
 import { OpenSandbox } from './sandbox.ts';

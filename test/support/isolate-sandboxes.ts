@@ -4,7 +4,8 @@ import { after, before } from 'node:test';
 import type { Artifact, FunctionVersion } from '../../src/core/function.ts';
 import type { Executor } from '../../src/core/tier.ts';
 import { makeVersion } from './calls.ts';
-import { startIsolateTier, type TierUnderTest } from './isolate-tier.ts';
+import { startIsolateTier } from './isolate-tier.ts';
+import type { TierUnderTest } from './walled-tier.ts';
 import { MemoryCapabilities, servePlaces, type MemoryExchange } from './memory-capabilities.ts';
 import { OpenSandbox } from './sandbox.ts';
 

@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Capabilities } from '../../src/core/capability.ts';
 import { createRemoteTier, type RemoteTier } from '../../src/tiers/remote/remote-tier.ts';
-import { startIsolateTier, type TierUnderTest } from './isolate-tier.ts';
+import { startIsolateTier } from './isolate-tier.ts';
+import type { TierUnderTest } from './walled-tier.ts';
 
 export const SHARED_KEY = 'a-shared-key-of-two-hosts-for-tests-only';
 

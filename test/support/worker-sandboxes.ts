@@ -6,7 +6,7 @@ import type { FunctionVersion } from '../../src/core/function.ts';
 import type { Limits } from '../../src/core/limits.ts';
 import type { Executor } from '../../src/core/tier.ts';
 import { makeVersion } from './calls.ts';
-import type { TierUnderTest } from './isolate-tier.ts';
+import type { TierUnderTest } from './walled-tier.ts';
 import type { MemoryCapabilities } from './memory-capabilities.ts';
 import { OpenSandbox } from './sandbox.ts';
 import { startWorkerTier } from './worker-tier.ts';

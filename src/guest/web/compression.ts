@@ -8,7 +8,7 @@ import { resolved } from './engine.ts';
 import { defineInterface, requireArguments } from './interface.ts';
 import { Promise, stringify, typedArrayBuffer, typedArrayByteLength, TypeError, Uint8Array } from './primordials.ts';
 import { errorOf, ServiceCall } from './service-call.ts';
-import { library } from './streams.ts';
+import { standard } from './streams.ts';
 
 type Mode = 'compress' | 'decompress';
 type Settle = (error: unknown) => void;
@@ -70,8 +70,8 @@ class Pipe {
       },
       abort: (reason: unknown) => this.#fail(reason),
     };
-    this.readable = new library.ReadableStream(source as never, { __proto__: null, highWaterMark: 0 } as never);
-    this.writable = new library.WritableStream(sink as never, { __proto__: null, highWaterMark: 1 } as never);
+    this.readable = new standard.ReadableStream(source as never, { __proto__: null, highWaterMark: 0 } as never);
+    this.writable = new standard.WritableStream(sink as never, { __proto__: null, highWaterMark: 1 } as never);
   }
 
   #write(chunk: unknown): unknown {

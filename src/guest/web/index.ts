@@ -108,7 +108,7 @@ const LAZY: readonly (readonly [load: () => object, names: readonly string[]])[]
   [modules.fileReader, ['FileReader', 'ProgressEvent']],
   [() => navigator, ['navigator']],
   [
-    () => modules.streams().library,
+    () => modules.streams().standard,
     [
       'ReadableStream',
       'ReadableStreamDefaultReader',

@@ -1,13 +1,13 @@
 /** The Streams standard, from web-streams-polyfill. */
 
-import * as library from 'web-streams-polyfill';
+import * as standard from 'web-streams-polyfill';
 import { definePlatformPrototype } from './platform-objects.ts';
 import { keysOf } from './primordials.ts';
 
 /** Its classes by their names. */
-export { library };
+export { standard };
 
-const members = library as unknown as Record<string, unknown>;
+const members = standard as unknown as Record<string, unknown>;
 const names = keysOf(members);
 for (let i = 0; i < names.length; i++) {
   const member = members[names[i] as string];
@@ -15,7 +15,7 @@ for (let i = 0; i < names.length; i++) {
 }
 
 export const makeStream = (source: object, strategy: object): ReadableStream =>
-  new library.ReadableStream(source, strategy) as unknown as ReadableStream;
+  new standard.ReadableStream(source, strategy) as unknown as ReadableStream;
 
 interface Controller {
   enqueue(chunk: unknown): void;
@@ -33,4 +33,4 @@ export interface Transformer {
 }
 
 export const makeTransform = (transformer: Transformer): { readonly readable: unknown; readonly writable: unknown } =>
-  new library.TransformStream(transformer as never, { highWaterMark: 1 }, { highWaterMark: 0 });
+  new standard.TransformStream(transformer as never, { highWaterMark: 1 }, { highWaterMark: 0 });

@@ -7,6 +7,7 @@
  */
 
 import type { Socket } from 'node:net';
+import { IdTable } from '../../../lib/id-table.ts';
 import { Connection } from '../../../wire/connection.ts';
 import { FrameType, MAX_FRAME_TO_GUEST, type OpenMeta } from '../../../wire/frames.ts';
 import { parseMeta } from '../../../wire/meta.ts';
@@ -27,7 +28,7 @@ export class WorkerExecutor implements ThreadOwner {
   readonly sender: Connection;
   readonly #threads = new Map<number, SandboxThread>();
   /** The thread of each call that is not over. */
-  readonly #calls = new Map<number, SandboxThread>();
+  readonly #calls = new IdTable<SandboxThread>();
   #watchdog: NodeJS.Timeout | null = null;
   #watchedMs = 0;
 

@@ -6,7 +6,8 @@ import { test } from 'node:test';
 import type { Artifact } from '../../../../src/core/function.ts';
 import { findWall } from '../../../support/builder.ts';
 import { makeVersion } from '../../../support/calls.ts';
-import { startIsolateTier, type TierUnderTest } from '../../../support/isolate-tier.ts';
+import { startIsolateTier } from '../../../support/isolate-tier.ts';
+import type { TierUnderTest } from '../../../support/walled-tier.ts';
 import { OpenSandbox } from '../../../support/sandbox.ts';
 
 /** Function bodies by what they show: they may `require` and `await`, and return what JSON can hold. */
