@@ -5,6 +5,7 @@ import type { DeploymentRecord } from '../core/deployment.ts';
 import type { FunctionRecord, VersionRecord } from '../core/function-record.ts';
 import { CAPABILITY_NAMES } from '../core/grants.ts';
 import { WALL_LEVELS } from '../core/wall-level.ts';
+import { RUNTIMES } from '../core/runtime.ts';
 import { TIER_NAMES } from '../core/tier.ts';
 
 /** A version without its code. */
@@ -52,6 +53,7 @@ const versionSchema = z
     number: z.number(),
     hash: z.string().openapi({ description: 'SHA-256 of the sources and the entry' }),
     tier: z.enum(TIER_NAMES),
+    runtime: z.enum(RUNTIMES),
     cordon: z.enum(['function', 'tenant', 'shared']),
     handler: z.string(),
     handlerKind: z.enum(['module', 'script']),

@@ -83,6 +83,7 @@ export function contentOf(deployment: Deployment, rules: VersionRules): VersionC
   grant?.forEach((name) => requireVariableName('grant', name));
   return {
     tier,
+    runtime: 'javascript',
     cordon: deployment.cordon ?? rules.defaultCordon,
     handler: handlerKind,
     handlerName: deployment.handlerName ?? 'handler',

@@ -4,6 +4,7 @@ import type { BoundSecret, EgressRule } from './egress.ts';
 import { Fault } from './faults.ts';
 import type { CapabilityName } from './grants.ts';
 import type { Limits } from './limits.ts';
+import type { Runtime } from './runtime.ts';
 import type { TierName } from './tier.ts';
 import type { WallLevel } from './wall-level.ts';
 
@@ -13,13 +14,17 @@ export type CordonKind = 'function' | 'tenant' | 'shared';
 /** `module`: exports decide the convention. `script`: a body with top-level `return`. */
 export type HandlerKind = 'module' | 'script';
 
+export const ARTIFACT_FORMATS = ['script', 'module', 'source', 'files'] as const;
+export type ArtifactFormat = (typeof ARTIFACT_FORMATS)[number];
+
 /** What a sandbox loads: the builder's output, or (for `POST /execute`) a source that the engine compiles itself. */
 export interface Artifact {
   /**
    * `script`: one classic script whose value is a function that evaluates the code and returns its exports. `module`: an
-   * ES module (top-level await keeps it one). `source`: not built; the engine decides.
+   * ES module (top-level await keeps it one). `source`: not built; the engine decides. `files`: a folder, packed as
+   * lib/packed-files.ts says, for a runtime that loads files by itself.
    */
-  readonly format: 'script' | 'module' | 'source';
+  readonly format: ArtifactFormat;
   readonly code: Uint8Array;
   /** V8 code cache, made by the builder with the executors' V8 flags; `null` where there is none. */
   readonly cache: Uint8Array | null;
@@ -42,6 +47,8 @@ export interface CorsRule {
 /** What whoever deploys decides, and what never changes afterwards. */
 export interface VersionSettings {
   readonly tier: TierName;
+  /** The language that it is written in. */
+  readonly runtime: Runtime;
   readonly cordon: CordonKind;
   readonly handler: HandlerKind;
   /** The export that `handler(event, context)` is looked up by. */

@@ -13,6 +13,7 @@ export function ownVersion(
     number: 0,
     hash: '',
     tier: 'isolate',
+    runtime: 'javascript',
     cordon: 'function',
     handler: 'module',
     handlerName: 'handler',

@@ -8,6 +8,7 @@
 import type { Fault } from './faults.ts';
 import type { FunctionVersion } from './function.ts';
 import type { Call, LogEntry, ResponseSink } from './invocation.ts';
+import type { Runtime } from './runtime.ts';
 
 export const TIER_NAMES = ['wasm', 'isolate', 'worker', 'container', 'microvm', 'remote'] as const;
 export type TierName = (typeof TIER_NAMES)[number];
@@ -47,6 +48,8 @@ export interface TierTraits {
   readonly sandboxMemory: 'heap' | 'process';
   /** False where every invocation has an instance of its own: nothing that code keeps in memory lives on to the next. */
   readonly keepsState?: false;
+  /** The languages that its executors run; JavaScript alone where it says nothing. */
+  readonly runtimes?: readonly Runtime[];
   /** Where functions have a whole Node: they are built for it, and nothing of it is made for them. */
   readonly engine?: 'node';
 }
@@ -66,8 +69,11 @@ export interface Tier {
   readonly traits: TierTraits;
   /** Tries the tier on this machine, for real, once; later calls return the first answer. */
   probe(): Promise<TierProbe>;
-  /** Starts an executor: booted, walled, and bound to nobody. Rejects with a Fault after a deadline. */
-  spawn(): Promise<Executor>;
+  /**
+   * Starts an executor: booted, walled, and bound to nobody; for JavaScript where no runtime is named. Rejects with a
+   * Fault after a deadline.
+   */
+  spawn(runtime?: Runtime): Promise<Executor>;
   /** Frees what the tier holds besides executors. */
   close(): Promise<void>;
 }
@@ -111,6 +117,9 @@ export interface Executor {
   holdTo?(memoryBytes: number): boolean;
   /** Sends a heartbeat and ends overdue calls; returns for how many ms the executor has been silent. */
   tick(nowMs: number): number;
+  /** While it waits in a pool it gets no CPU, and after `resume` it is as it was. */
+  pause?(): Promise<void>;
+  resume?(): Promise<void>;
   /** SIGKILL, for the reason given; resolves when the process is gone. `cause` is what its calls fail with. */
   kill(reason: string, cause?: Fault): Promise<void>;
 }

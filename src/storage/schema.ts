@@ -50,6 +50,7 @@ export interface VersionsTable {
   code_generation: number;
   /** Null: none in particular. */
   minimum_wall: string | null;
+  runtime: string;
   artifact_format: string;
   artifact_interleaves: number;
   code_bytes: number;

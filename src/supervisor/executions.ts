@@ -131,6 +131,7 @@ function versionOf(request: ExecutionRequest, principal: Principal, options: Exe
     name: 'execute',
     number: 0,
     hash,
+    runtime: 'javascript',
     tier: options.tier,
     cordon: 'tenant',
     handler: 'module',

@@ -71,9 +71,9 @@ export const FrameType = {
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 
-/** OPEN. The body is `codeBytes` of code, then the code cache. */
+/** OPEN. The body is `codeBytes` of code (with `files`: a packed folder), then the code cache. */
 export interface OpenMeta {
-  readonly format: 'script' | 'module' | 'source';
+  readonly format: 'script' | 'module' | 'source' | 'files';
   readonly codeBytes: number;
   readonly interleaves: boolean;
   /** Strings and bytes may become code. */

@@ -20,6 +20,7 @@ export function makeVersion(
     number: 1,
     hash: name,
     tier: 'isolate',
+    runtime: 'javascript',
     cordon: 'tenant',
     handler: 'module',
     handlerName: 'handler',

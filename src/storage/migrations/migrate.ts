@@ -17,6 +17,7 @@ import { createCapabilitiesData } from './0006-capabilities-data.ts';
 import { createCron } from './0007-cron.ts';
 import { createMinimumWall } from './0008-minimum-wall.ts';
 import { createUsage } from './0009-usage.ts';
+import { createRuntime } from './0010-runtime.ts';
 import { COLUMN_TYPES } from './column-types.ts';
 import type { ColumnTypes, Engine } from './column-types.ts';
 
@@ -34,6 +35,7 @@ export const MAIN_STEPS: Steps = {
   '0007_cron': createCron,
   '0008_minimum_wall': createMinimumWall,
   '0009_usage': createUsage,
+  '0010_runtime': createRuntime,
 };
 
 export const LOG_STEPS: Steps = {

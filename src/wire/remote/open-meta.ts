@@ -6,8 +6,15 @@
 import { createHash } from 'node:crypto';
 import { CAPABILITY_NAMES, type CapabilityName } from '../../core/grants.ts';
 import { DEFAULT_EGRESS } from '../../core/egress.ts';
-import type { Artifact, CordonKind, FunctionVersion, HandlerKind } from '../../core/function.ts';
+import {
+  ARTIFACT_FORMATS,
+  type Artifact,
+  type CordonKind,
+  type FunctionVersion,
+  type HandlerKind,
+} from '../../core/function.ts';
 import type { Limits } from '../../core/limits.ts';
+import { RUNTIMES, type Runtime } from '../../core/runtime.ts';
 import { TIER_NAMES, type TierName } from '../../core/tier.ts';
 import { WALL_LEVELS, type WallLevel } from '../../core/wall-level.ts';
 import { ProtocolError } from '../meta.ts';
@@ -30,6 +37,7 @@ export interface RemoteOpenMeta {
   readonly hash: string;
   /** The wall that it must be; null: the one that the executor is for. */
   readonly tier: TierName | null;
+  readonly runtime: Runtime;
   readonly cordon: CordonKind;
   readonly handler: HandlerKind;
   readonly handlerName: string;
@@ -67,10 +75,10 @@ export function contentHash(rest: Omit<ContentMeta, 'hash'>, parts: readonly Uin
 }
 
 export function remoteOpenMeta(version: FunctionVersion, tier: TierName | null): RemoteOpenMeta {
-  const { key, tenant, name, number, hash, cordon, handler, handlerName, limits, env } = version;
+  const { key, tenant, name, number, hash, runtime, cordon, handler, handlerName, limits, env } = version;
   const { capabilities, codeGeneration, minimumWall, ephemeral, artifact } = version;
   const content = contentMeta(artifact);
-  const own = { key, tenant, name, number, hash, tier, cordon, handler, handlerName };
+  const own = { key, tenant, name, number, hash, tier, runtime, cordon, handler, handlerName };
   return { ...own, limits, env, capabilities, codeGeneration, minimumWall, ephemeral, content };
 }
 
@@ -107,6 +115,7 @@ export function readRemoteOpen(parsed: unknown): RemoteOpenMeta {
     number: requireCount(of['number'], 'number', Number.MAX_SAFE_INTEGER),
     hash: text('hash'),
     tier: of['tier'] === null ? null : oneOf(of['tier'], TIER_NAMES, 'tier'),
+    runtime: oneOf(of['runtime'], RUNTIMES, 'runtime'),
     cordon: oneOf(of['cordon'], ['function', 'tenant', 'shared'] as const, 'cordon'),
     handler: oneOf(of['handler'], ['module', 'script'] as const, 'handler'),
     handlerName: text('handlerName'),
@@ -118,7 +127,7 @@ export function readRemoteOpen(parsed: unknown): RemoteOpenMeta {
     ephemeral: of['ephemeral'] === true,
     content: {
       hash: requireText(content['hash'], 'content.hash'),
-      format: oneOf(content['format'], ['script', 'module', 'source'] as const, 'content.format'),
+      format: oneOf(content['format'], ARTIFACT_FORMATS, 'content.format'),
       interleaves: content['interleaves'] === true,
       codeBytes: requireCount(content['codeBytes'], 'content.codeBytes', MAX_CONTENT_BYTES),
       cacheBytes: requireCount(content['cacheBytes'], 'content.cacheBytes', MAX_CONTENT_BYTES),

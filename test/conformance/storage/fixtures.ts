@@ -42,6 +42,7 @@ export function newVersion(changes: Partial<NewVersion> = {}): NewVersion {
     name: 'hello',
     hash: 'sha256-abc',
     tier: 'isolate',
+    runtime: 'javascript',
     cordon: 'tenant',
     handler: 'module',
     handlerName: 'handler',

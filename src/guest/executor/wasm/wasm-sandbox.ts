@@ -161,7 +161,9 @@ export class WasmSandbox implements ExecutorSandbox, ThreadUser {
   #parse(): void {
     this.#attempts++;
     this.#seenParsingMs = 0;
-    const { format, codeBytes: _, handler: kind, handlerName: name, ...rest } = this.#meta;
+    const { format: given, codeBytes: _, handler: kind, handlerName: name, ...rest } = this.#meta;
+    // A folder is for other languages: as a source it fails as what it is, no JavaScript.
+    const format = given === 'files' ? 'source' : given;
     const spec = JSON.stringify({ ...rest, kind, name });
     this.#thread = this.#engines.threads.take(this);
     this.#thread.parse(this, this.#module, this.#engines.base, { format, code: this.#code, spec }, PARSE_MS);
