@@ -25,7 +25,14 @@ export async function startExecutor(
   command: WalledCommand,
   capabilities: Capabilities | null,
 ): Promise<Executor> {
-  const process = await wall.start({ profile: 'executor', limits: { maxTasks: MAX_TASKS }, ...command });
+  return executorOf(
+    await wall.start({ profile: 'executor', limits: { maxTasks: MAX_TASKS }, ...command }),
+    capabilities,
+  );
+}
+
+/** Whatever started it: what counts is that frames come from its channel. Rejects with a Fault once it is late or gone. */
+export async function executorOf(process: WalledProcess, capabilities: Capabilities | null): Promise<Executor> {
   const executor = new WalledExecutor(process, capabilities);
   await executor.ready();
   return executor;

@@ -140,7 +140,12 @@ test('a data directory of the first release opens with all that was in it', asyn
       cors: null,
     },
     ...{ egress: { allow: null, refusal: 'throw' }, env: { A: 'b' }, grant: null, codeBytes: 4 },
-    ...{ capabilities: ['db', 'email', 'kv', 'publish'], codeGeneration: false, minimumWall: null },
+    ...{
+      capabilities: ['db', 'email', 'kv', 'publish'],
+      codeGeneration: false,
+      minimumWall: null,
+      runtime: 'javascript',
+    },
     ...{ createdBy: 'operator', reviewed: true, createdMs: 1_700_000_000_001 },
   });
   assert.equal(Buffer.from((await functions.version('acme', 'hello', 3))!.artifact.code).toString(), 'code');
