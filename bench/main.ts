@@ -13,6 +13,7 @@ import { churn } from './churn.ts';
 import { cold } from './cold.ts';
 import { control } from './control.ts';
 import { egress } from './egress.ts';
+import { events } from './events.ts';
 import { execute } from './execute.ts';
 import { memory } from './memory.ts';
 import { noisy } from './noisy.ts';
@@ -35,6 +36,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   egress,
   noisy,
   queue,
+  events,
   remote,
   wasm,
   worker,

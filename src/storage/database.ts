@@ -19,6 +19,11 @@ export interface Database {
   readonly main: Kysely<MainSchema>;
   /** The same as `main` on PostgreSQL; a file of its own on SQLite. */
   readonly logs: Kysely<LogSchema>;
+  /**
+   * Runs one statement of something that is made up for when it is lost: on SQLite its commit survives the death of this
+   * process, and not the loss of power, for which it would have to wait. Not within a transaction.
+   */
+  relaxed<T>(work: (on: Kysely<MainSchema>) => Promise<T>): Promise<T>;
   readonly changes: ChangeFeed;
   /** Tells the other nodes when the transaction commits. */
   announce(trx: MainTransaction, changes: readonly Change[]): Promise<void>;

@@ -90,6 +90,7 @@ function databaseOf(place: string, node: number, db: Kysely<Schema>, changes: Po
     node,
     main: db,
     logs: db,
+    relaxed: (work) => work(db),
     changes,
     announce: (trx, told) => announce(trx, node, told),
     announceWork: (on) => announceWork(on, node),

@@ -13,6 +13,11 @@ export type Durability = 'full' | 'normal';
 
 export interface SqliteFile<Schema> {
   readonly db: Kysely<Schema>;
+  /**
+   * Runs one statement whose commit has to survive the death of the process only, not the loss of power: it does not wait
+   * for the disk. Not for a transaction, and not within one.
+   */
+  relaxed<T>(work: (on: Kysely<Schema>) => Promise<T>): Promise<T>;
   /** A consistent copy at this path. Other threads copy, this one goes on; statements wait until it is done. */
   copyTo(path: string): Promise<void>;
 }
@@ -37,6 +42,15 @@ export function openSqlite<Schema>(path: string, durability: Durability): Sqlite
   const db = new Kysely<Schema>({ dialect: new NodeSqliteDialect({ database: adapt(database) }) });
   return {
     db,
+    relaxed: (work) =>
+      db.connection().execute(async (on) => {
+        database.exec('PRAGMA synchronous = normal');
+        try {
+          return await work(on);
+        } finally {
+          database.exec(`PRAGMA synchronous = ${durability}`);
+        }
+      }),
     // The connection is kept meanwhile: a transaction half-way would be copied half-way.
     copyTo: (copy) => db.connection().execute(async () => void (await backup(database, copy, { rate: BACKUP_PAGES }))),
   };

@@ -48,6 +48,7 @@ function databaseOf(dataDir: string, main: SqliteFile<MainSchema>, logs: SqliteF
     node,
     main: main.db,
     logs: logs.db,
+    relaxed: (work) => main.relaxed(work),
     changes: NO_CHANGES,
     announce: () => Promise.resolve(),
     announceWork: () => Promise.resolve(),

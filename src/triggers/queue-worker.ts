@@ -38,7 +38,7 @@ interface Outstanding {
 
 const LEASE_MS = 30_000;
 /** Jobs of one look into the queue. */
-const LOT = 8;
+const LOT = 16;
 /** Of one function so many may wait here: the next lot comes before the last one is used up. */
 const WAITING = 2 * LOT;
 /** For the queue to be told of what was cancelled. */

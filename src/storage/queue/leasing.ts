@@ -122,13 +122,15 @@ export class Leasing {
 const LOST = 'The worker that had it ended, or did not say in time that it still had it, at the last attempt';
 
 async function takeJobs(database: Database, shares: readonly Share[], leaseMs: number): Promise<JobRow[]> {
-  const { engine, main } = database;
-  const { rows } = await sql<JobRow>`
+  const { engine } = database;
+  const take = sql<JobRow>`
     update queue_jobs
     set lease = ${NEW_LEASE[engine]}, attempts = attempts + 1, due_ms = ${nowOf(engine)} + ${leaseMs}
     where ${HEADS[engine](shares)}
     returning *
-  `.execute(main);
+  `;
+  // A lease that is lost with the power is of a worker that is lost as well.
+  const { rows } = await database.relaxed((on) => take.execute(on));
   return rows;
 }
 

@@ -43,11 +43,10 @@ async function commitAtOnce(database: Database, writes: readonly Write[]): Promi
   if (writes.some((write) => write.kind !== kind || jobsOf(write).some(({ key }) => key !== null))) return null;
   if (kind === 'add') return database.engine === 'postgres' ? addAtOnce(database, of(writes, 'add')) : null;
   if (kind === 'fail') return null;
-  const { main } = database;
-  const held =
-    kind === 'complete'
-      ? await complete(database, main, of(writes, 'complete'))
-      : await extend(database, main, of(writes, 'extend'));
+  // An end that is lost with the power is a job that comes again, as any may.
+  const held = await database.relaxed((on) =>
+    kind === 'complete' ? complete(database, on, of(writes, 'complete')) : extend(database, on, of(writes, 'extend')),
+  );
   return { results: writes.map((write) => write.kind !== 'add' && held.has(leaseOf(write.job))), isWork: false };
 }
 
