@@ -11,6 +11,7 @@ import { isMet } from './benchmark.ts';
 import type { Benchmark, BenchmarkOptions, Report } from './benchmark.ts';
 import { churn } from './churn.ts';
 import { cold } from './cold.ts';
+import { container } from './container.ts';
 import { control } from './control.ts';
 import { egress } from './egress.ts';
 import { events } from './events.ts';
@@ -40,6 +41,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   remote,
   wasm,
   worker,
+  container,
 ];
 
 const USAGE = `Usage: npm run bench -- [name …] [--quick] [--strict] [--json] [--requests N]

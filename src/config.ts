@@ -14,6 +14,8 @@ import { CAPABILITIES_SETTINGS, readCapabilities } from './settings/capabilities
 import type { CapabilitiesConfig, CapabilitiesOptions } from './settings/capabilities.ts';
 import { CLIENT_SETTINGS, readClient } from './settings/client.ts';
 import type { ClientConfig } from './settings/client.ts';
+import { CONTAINERS_SETTINGS, readContainers } from './settings/containers.ts';
+import type { ContainersConfig, ContainersOptions } from './settings/containers.ts';
 import { EGRESS_SETTINGS, readEgress } from './settings/egress.ts';
 import type { EgressConfig, EgressOptions } from './settings/egress.ts';
 import { IDENTITY_SETTINGS, readIdentity } from './settings/identity.ts';
@@ -41,6 +43,7 @@ export interface Config extends ServerConfig, LimitsConfig, WallsConfig, Storage
   readonly capabilities: CapabilitiesConfig;
   readonly triggers: TriggersConfig;
   readonly remote: RemoteConfig;
+  readonly containers: ContainersConfig;
 }
 
 /** What the library and the command line may set; each wins over its variable of the environment. */
@@ -50,6 +53,7 @@ export interface CordonOptions
   readonly capabilities?: CapabilitiesOptions;
   readonly triggers?: TriggersOptions;
   readonly remote?: RemoteOptions;
+  readonly containers?: ContainersOptions;
 }
 
 const TABLE: readonly Setting<unknown>[] = [
@@ -57,6 +61,7 @@ const TABLE: readonly Setting<unknown>[] = [
   ...IDENTITY_SETTINGS,
   ...LIMITS_SETTINGS,
   ...WALLS_SETTINGS,
+  ...CONTAINERS_SETTINGS,
   ...STORAGE_SETTINGS,
   ...SECRETS_SETTINGS,
   ...EGRESS_SETTINGS,
@@ -87,6 +92,7 @@ export function loadConfig(options: CordonOptions, env: NodeJS.ProcessEnv = proc
     capabilities: readCapabilities(options.capabilities ?? {}, env),
     triggers: Object.freeze(readTriggers(options.triggers ?? {}, env)),
     remote: readRemote(options.remote ?? {}, env),
+    containers: readContainers(options.containers ?? {}, env),
   });
 }
 

@@ -10,7 +10,7 @@ const QUIET_WINDOWS = 2;
 const QUIET_TICKS = 2;
 const QUIET_DEADLINE_MS = 10_000;
 /** An argument that only executors have. */
-const EXECUTOR_MARK = 'guest.cache';
+const EXECUTOR_MARK = 'full.cache';
 
 /** Resident memory, shared pages included. Zero where the process is gone. */
 export function rssMb(pid: number): number {

@@ -30,12 +30,21 @@ export class HttpClient {
   }
 
   /** Rejects when there is no answer in time, or the connection breaks. */
-  send({ path, method, host, headers = {}, body, json, token }: Sent): Promise<Answer> {
+  async send(sent: Sent): Promise<Answer> {
+    try {
+      return await this.#send(sent, this.#agent);
+    } catch (error) {
+      if (!(error instanceof ClosedMeanwhile)) throw error;
+      return this.#send(sent, false);
+    }
+  }
+
+  #send({ path, method, host, headers = {}, body, json, token }: Sent, agent: Agent | false): Promise<Answer> {
     const bytes = json === undefined ? body : JSON.stringify(json);
     const startedMs = performance.now();
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
     const request = (this.#isSecure ? httpsRequest : httpRequest)({
-      agent: this.#agent,
+      agent,
       host: this.#hostname,
       port: this.#port,
       path,
@@ -52,7 +61,9 @@ export class HttpClient {
       () => request.destroy(new Error(`there was no answer within ${ANSWER_DEADLINE_MS / 1000} s`)),
       ANSWER_DEADLINE_MS,
     );
-    request.on('error', reject);
+    request.on('error', (error: NodeJS.ErrnoException) =>
+      reject(request.reusedSocket && error.code === 'ECONNRESET' ? new ClosedMeanwhile(error.message) : error),
+    );
     request.on('response', (response) => {
       void answerOf(response, startedMs).then(resolve, reject);
     });
@@ -126,6 +137,11 @@ export class HttpClient {
   get #port(): number {
     return Number(this.#url.port) || (this.#isSecure ? 443 : 80);
   }
+}
+
+/** The server closed a connection for its idleness while a request was on its way over it. */
+class ClosedMeanwhile extends Error {
+  override readonly name = 'ClosedMeanwhile';
 }
 
 async function answerOf(response: IncomingMessage, startedMs: number): Promise<Answer> {

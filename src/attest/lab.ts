@@ -23,6 +23,8 @@ const TIMEOUT_MS = 1_000;
 const MEMORY_MB = 64;
 /** What collapsed under somebody else's attack is asked for again. */
 const ATTEMPTS = 4;
+/** Code that is too slow by itself is so again. */
+const ATTEMPTS_IN_TIME = 2;
 const PATIENCE_MS = 500;
 
 let count = 0;
@@ -67,7 +69,7 @@ export class AttackLab implements Lab {
     };
     this.#deployed.push(name);
     let answer = await this.#put(name, json);
-    for (let i = 1; i < ATTEMPTS && isPassing(answer); i++) {
+    for (let i = 1; i < attemptsAfter(answer); i++) {
       await new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
       answer = await this.#put(name, json);
     }
@@ -121,6 +123,8 @@ export class AttackLab implements Lab {
   }
 }
 
-/** It was not this deployment's doing. */
-const isPassing = ({ status, text }: Answer): boolean =>
-  status === 503 || status === 429 || (status === 422 && text.includes('recycled'));
+/** What need not have been this deployment's doing: who shares a machine with attacks may be late, or in what they end. */
+function attemptsAfter({ status, text }: Answer): number {
+  if (status === 503 || status === 429 || (status === 422 && text.includes('recycled'))) return ATTEMPTS;
+  return status === 422 && text.includes('timed out') ? ATTEMPTS_IN_TIME : 1;
+}

@@ -4,7 +4,7 @@
  */
 
 import { TIER_NAMES, type TierName } from '../core/tier.ts';
-import type { Attack, AttackClass, Evidence } from './attack.ts';
+import { shown, type Answer, type Attack, type AttackClass, type Evidence } from './attack.ts';
 import { layOut, type LaidOut, type Server } from './ground.ts';
 import { HttpClient } from './http-client.ts';
 import { AttackLab, type Attacker } from './lab.ts';
@@ -14,7 +14,7 @@ import { startSteadyProbe, type ProbeSummary, type SteadyProbe } from './steady-
 export interface SuiteOptions {
   readonly attacks: readonly Attack[];
   readonly server: Server;
-  /** Only these tiers; default: those that work. */
+  /** Only these tiers, each of which has to work; default: those that do. */
   readonly tiers?: readonly TierName[];
   /** Requests a second of the steady probe; default 50. */
   readonly probeRate?: number;
@@ -46,7 +46,7 @@ export async function runSuite(options: SuiteOptions): Promise<Report> {
   const probing = new HttpClient(server.url);
   const laid = await layOut(server, client);
   try {
-    const tiers = options.tiers ?? (await workingTiers(client, laid, server));
+    const tiers = chosenTiers(options.tiers, await workingTiers(client, laid, server));
     const runs = runsOf(attacks, tiers, server.own !== null);
     await warmUp(client, laid, server);
     const rssBefore = (await server.own?.rssBytes()) ?? null;
@@ -187,23 +187,40 @@ async function settledRss({ own }: Server, enough: number): Promise<number | nul
   return least;
 }
 
+/** The suite can't be run as it was asked for. */
+export class SuiteError extends Error {
+  override readonly name = 'SuiteError';
+}
+
+/** Throws a {@link SuiteError} where one that was asked for does not work. */
+function chosenTiers(wanted: readonly TierName[] | undefined, working: readonly TierName[]): readonly TierName[] {
+  const missing = wanted?.filter((tier) => !working.includes(tier)) ?? [];
+  if (missing.length === 0) return wanted ?? working;
+  throw new SuiteError(`these tiers don't work here: ${missing.join(', ')}; those that do: ${working.join(', ')}`);
+}
+
 /** The server says which tiers it has by what it takes. */
-async function workingTiers(client: HttpClient, laid: LaidOut, { operatorToken }: Server): Promise<TierName[]> {
-  const { operatorHost, victim } = laid.ground;
+async function workingTiers(client: HttpClient, laid: LaidOut, { operatorToken: token }: Server): Promise<TierName[]> {
+  const { operatorHost: host, victim } = laid.ground;
   const path = `/api/v1/functions/${laid.prefix}-tier`;
   const working: TierName[] = [];
   for (const tier of TIER_NAMES) {
     const json = { code: 'export default () => 1', tier, tenant: victim.tenant };
-    const { status } = await client.send({ path, method: 'PUT', host: operatorHost, token: operatorToken, json });
-    if (status < 300) working.push(tier);
+    if (await isTaken(() => client.send({ path, method: 'PUT', host, token, json }))) working.push(tier);
   }
-  await client.send({
-    path: `${path}?tenant=${victim.tenant}`,
-    method: 'DELETE',
-    host: operatorHost,
-    token: operatorToken,
-  });
+  await client.send({ path: `${path}?tenant=${victim.tenant}`, method: 'DELETE', host, token });
   return working;
+}
+
+const TRIES = 4;
+
+/** A busy machine may fail a deployment; what it does not have it says. Rejects where neither can be told. */
+async function isTaken(deploy: () => Promise<Answer>): Promise<boolean> {
+  let answer = await deploy();
+  for (let i = 1; i < TRIES && answer.status >= 300 && answer.code !== 'TIER_UNAVAILABLE'; i++) answer = await deploy();
+  if (answer.status < 300) return true;
+  if (answer.code === 'TIER_UNAVAILABLE') return false;
+  throw new SuiteError(`a function could not be deployed: ${shown(answer)}`);
 }
 
 const WARM_REQUESTS = 2_000;

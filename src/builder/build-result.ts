@@ -13,7 +13,7 @@ import { MAX_FRAME_TO_GUEST } from '../wire/frames.ts';
 import { metaBody, parseMeta, ProtocolError } from '../wire/meta.ts';
 
 export interface BuildResult extends Artifact {
-  readonly format: 'script' | 'module';
+  readonly format: 'script' | 'module' | 'files';
   readonly map: Uint8Array | null;
   /** One line each. */
   readonly warnings: readonly string[];
@@ -42,12 +42,15 @@ export function readReply(payload: Buffer, maxBundleBytes: number): Omit<BuildRe
   if (kind === 'built') return readBuilt(rest, metaBody(payload), maxBundleBytes);
   if (kind === 'oversized') throw tooLarge(maxBundleBytes);
   if (kind === 'failed')
-    throw new Fault('COMPILE_FAILED', readText(rest['message']), { issues: readTexts(rest['issues']) });
+    throw new Fault('COMPILE_FAILED', readText(rest['message']), {
+      issues: readTexts(rest['issues']),
+      missing: readTexts(rest['missing'] ?? []),
+    });
   throw new ProtocolError('a reply of no known kind');
 }
 
-export function tooLarge(maxBundleBytes: number): Fault {
-  return new Fault('CODE_TOO_LARGE', `The bundle exceeds ${maxBundleBytes} bytes`);
+export function tooLarge(maxBundleBytes: number, what = 'The bundle exceeds'): Fault {
+  return new Fault('CODE_TOO_LARGE', `${what} ${maxBundleBytes} bytes`);
 }
 
 function readBuilt(

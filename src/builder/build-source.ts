@@ -5,12 +5,15 @@ import type { SourceFiles } from '../core/deployment.ts';
 import { Fault } from '../core/faults.ts';
 import type { HandlerKind } from '../core/function.ts';
 import { MB } from '../core/limits.ts';
+import type { Runtime } from '../core/runtime.ts';
 
 export interface BuildSource {
   readonly files: SourceFiles;
   /** One of `files`. */
   readonly entry: string;
   readonly handler: HandlerKind;
+  /** Default: javascript. */
+  readonly runtime?: Runtime;
   /** What will run it: a bare engine with the web's API (the default), or a whole Node. */
   readonly engine?: 'web' | 'node';
 }

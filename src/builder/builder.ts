@@ -18,7 +18,10 @@ import { hashOf, requireBuildable, type BuildSource } from './build-source.ts';
 import { FairQueue } from './fair-queue.ts';
 import type { FetchModule } from './module-fetches.ts';
 import { makeNodeModules } from './node-modules.ts';
+import { packPython } from './python-package.ts';
 import { RecentResults } from './recent-results.ts';
+import { withPackages, withRequirements } from './vendoring/dependencies.ts';
+import type { Vendor } from './vendoring/vendor.ts';
 
 export interface BuilderOptions {
   readonly wall: Wall;
@@ -33,12 +36,14 @@ export interface BuilderOptions {
   readonly memoryMb?: number;
   /** Fetches what `https:` and `jsr:` imports name. Without it they are refused, and the error says so. */
   readonly fetchModule?: FetchModule;
+  /** Installs what a source asks for and does not bring along. Without it that is refused, and the error says so. */
+  readonly vendor?: Vendor;
 }
 
 export interface Builder {
   /**
    * Rejects with a Fault: BAD_REQUEST for paths that can't be, CODE_TOO_LARGE, COMPILE_FAILED with a code frame for each
-   * error, OVERLOADED, SHUTTING_DOWN. Builds wait by turns of their owners.
+   * error, TIER_UNAVAILABLE for dependencies that can't be installed here, OVERLOADED, SHUTTING_DOWN. Builds wait by turns of their owners.
    */
   build(source: BuildSource, owner?: string): Promise<BuildResult>;
   /** Ends what runs and refuses what waits. */
@@ -99,6 +104,23 @@ class WalledBuilder implements Builder {
 
   async build(source: BuildSource, owner = ''): Promise<BuildResult> {
     requireBuildable(source);
+    const vendor = this.#options.vendor ?? null;
+    if (source.runtime === 'python') {
+      const { files, notes } = await withRequirements(source, vendor, owner);
+      return packPython({ ...source, files }, this.#options.maxBundleBytes, notes);
+    }
+    try {
+      return await this.#bundle(source, owner);
+    } catch (error) {
+      const vendored = await withPackages(source, error, vendor, owner);
+      if (vendored === null) throw error;
+      const result = await this.#bundle({ ...source, files: vendored.files }, owner);
+      return { ...result, warnings: [...vendored.notes, ...result.warnings] };
+    }
+  }
+
+  async #bundle(source: BuildSource, owner: string): Promise<BuildResult> {
+    requireBuildable(source);
     const toolchain = await this.#tools();
     if (this.#closed) throw shuttingDown();
     const keys = keysOf(hashOf(source, toolchain.name), owner);
@@ -113,6 +135,7 @@ class WalledBuilder implements Builder {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#options.vendor?.close();
     this.#queue.close(shuttingDown());
     await this.#spare?.catch(() => undefined);
     await Promise.all([...this.#children].map((child) => child.kill()));

@@ -5,6 +5,8 @@ export interface VersionView {
   /** SHA-256 of the sources. */
   readonly hash: string;
   readonly tier: string;
+  /** Absent before there was more than one. */
+  readonly runtime?: string;
   readonly cordon: string;
   readonly handler: string;
   readonly handlerKind: string;
@@ -55,6 +57,10 @@ export function deployedOf({ live, active, trigger, publicDomain }: FunctionView
   return { hash: live.hash, env: live.env, settings: { ...live, timeoutMs, memoryMb, active, trigger, publicDomain } };
 }
 
+/** JavaScript goes without saying. */
+export const tierText = ({ tier, runtime }: Pick<VersionView, 'tier' | 'runtime'>): string =>
+  runtime === 'python' ? `${tier}, Python` : tier;
+
 export const versionText = ({ live, canary }: FunctionView): string =>
   `${live === null ? '-' : `@${live.number}`}${canary === null ? '' : ` + @${canary.version} ${percent(canary.weight)}`}`;
 
@@ -76,7 +82,8 @@ export function roleOf({ live, canary, aliases }: FunctionView, number: number):
 /** One sentence, with the address. */
 export function deployedText({ name, live, added, active, aliases }: DeployedView, url: string): string {
   const at = `${url}/fn/${name}`;
-  const { number, tier } = added;
+  const { number } = added;
+  const tier = tierText(added);
   const waiting = active ? '' : ', and waits for an admin to activate it';
   if (live?.number === number) return `${name}@${number} is live (${tier})${waiting}: ${at}`;
   const alias = Object.keys(aliases).find((key) => aliases[key] === number);

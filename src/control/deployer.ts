@@ -15,29 +15,21 @@ import type {
   NewVersion,
   VersionRecord,
 } from '../core/function-record.ts';
-import { requireName, type Artifact, type FunctionVersion, type HandlerKind } from '../core/function.ts';
+import { requireName, type Artifact, type FunctionVersion } from '../core/function.ts';
 import type { Principal } from '../core/principal.ts';
 import { sourceHash } from '../core/source-hash.ts';
 import type { TierName } from '../core/tier.ts';
-import type { Environments } from '../core/variable.ts';
+import type { Environment, Environments } from '../core/variable.ts';
 import { actorOf } from './access.ts';
 import { DeploymentLog, type Progress } from './deployment-log.ts';
 import type { PublicDomainRules } from './public-domain.ts';
 import { planOf, type ReleasePlan } from './release-plan.ts';
 import { Turns } from './turns.ts';
-import { contentOf, placementOf, requireSizes, type VersionContent, type VersionRules } from './version-settings.ts';
+import { buildVersion, type BuildRules } from './version-build.ts';
+import { placementOf, type TierRule } from './version-placement.ts';
+import { contentOf, requireSizes, type VersionContent } from './version-settings.ts';
 
-export interface DeployerOptions extends VersionRules, PublicDomainRules {
-  /** Each tenant has its own turn. `warnings`: one line each. `fetched`: the modules that imports named, as files to keep. */
-  build(
-    source: {
-      readonly files: SourceFiles;
-      readonly entry: string;
-      readonly handler: HandlerKind;
-      readonly tier: TierName;
-    },
-    tenant: string,
-  ): Promise<Artifact & { readonly warnings?: readonly string[]; readonly fetched?: SourceFiles }>;
+export interface DeployerOptions extends BuildRules, PublicDomainRules {
   readonly functions: Pick<FunctionStore, 'addVersion' | 'change' | 'count' | 'find' | 'remove'>;
   readonly deployments: Pick<DeploymentStore, 'put'>;
   readonly environments: Environments;
@@ -154,15 +146,12 @@ export class Deployer {
     const { why } = placementOf(deployment, this.#options);
     if (why !== null) log.at('build', `tier auto: ${content.tier}, because ${why}`);
     log.at('build', `Building ${files.size === 1 ? '1 file' : `${files.size} files`} from ${entry}`);
-    const {
-      warnings = [],
-      fetched,
-      ...artifact
-    } = await this.#options.build({ files, entry, handler: content.handler, tier: content.tier }, tenant);
-    for (const warning of warnings) log.at('build', warning);
-    if (fetched !== undefined && fetched.size > 0) log.at('build', `Fetched ${fetched.size} modules`);
-    const kept = new Map([...files, ...(fetched ?? [])]);
-    return this.#turns.take(`${tenant}/${name}`, () => this.#keep(job, artifact, kept));
+    const built = await buildVersion(deployment, content, this.#options, (line) => log.at('build', line));
+    const { artifact, fetched } = built;
+    if (fetched.size > 0) log.at('build', `Fetched ${fetched.size} modules`);
+    const kept = new Map([...files, ...fetched]);
+    const placed = { ...job, content: built.content };
+    return this.#turns.take(`${tenant}/${name}`, () => this.#keep(placed, artifact, kept));
   }
 
   async #keep(job: Job, artifact: Artifact, files: SourceFiles): Promise<Deployed> {
@@ -172,10 +161,15 @@ export class Deployer {
     // Again: it may have changed while this was built.
     const before = await functions.find(tenant, name);
     const plan = planOf(deployment, before, by, this.#options);
-    await this.#requireNoSharedSecret(deployment, content);
+    await this.#checkSecrets(deployment, content, log);
     // What nobody has reviewed, or what might not load, is kept first and released afterwards.
     const waits = !plan.reviewed || (plan.live && plan.checked && before !== null && before.live !== null);
-    const { added, ...kept } = await this.#add(newVersion(job, plan, artifact, waits), files, before === null);
+    const calls = Math.min(
+      this.#ruleOf(content.tier)?.concurrency ?? CONCURRENCY,
+      artifact.interleaves ? CONCURRENCY : 1,
+    );
+    const version = newVersion(job, plan, { artifact, waits, concurrency: calls });
+    const { added, ...kept } = await this.#add(version, files, before === null);
     log.made(added.number);
     log.at('deploy', `Kept as version ${added.number}`);
     await releases.refresh(tenant, name);
@@ -242,12 +236,17 @@ export class Deployer {
       throw new Fault('QUOTA_EXCEEDED', `The tenant ${tenant} may have ${most} functions, and has ${count}`);
   }
 
-  /** A compromised executor reads whatever is in it, and the shared one belongs to every tenant. */
-  async #requireNoSharedSecret({ tenant, name }: Deployment, { cordon, env, grant }: VersionContent): Promise<void> {
-    if (cordon !== 'shared') return;
-    const { secrets } = await this.#options.environments.resolve(tenant, name, env, grant);
-    if (secrets.length > 0)
+  async #checkSecrets({ tenant, name }: Deployment, content: VersionContent, log: DeploymentLog): Promise<void> {
+    const { cordon, env, grant, tier } = content;
+    const { secrets, boundSecrets } = await this.#options.environments.resolve(tenant, name, env, grant);
+    // A compromised executor reads whatever is in it, and the shared one belongs to every tenant.
+    if (cordon === 'shared' && secrets.length > 0)
       throw new Fault('BAD_REQUEST', "cordon: a function with secrets can't be in the shared cordon; narrow its grant");
+    if (boundSecrets.length > 0 && this.#ruleOf(tier)?.hasNetwork === true) log.at('build', boundWarning(boundSecrets));
+  }
+
+  #ruleOf(tier: TierName): TierRule | undefined {
+    return this.#options.tiers.find(({ name }) => name === tier);
   }
 
   #audit(
@@ -272,15 +271,14 @@ export class Deployer {
 function newVersion(
   { deployment, by, content }: Job,
   plan: ReleasePlan,
-  artifact: Artifact,
-  waits: boolean,
+  { artifact, waits, concurrency }: { artifact: Artifact; waits: boolean; concurrency: number },
 ): NewVersion {
   const { tenant, name, files, entry } = deployment;
   return {
     ...content,
     tenant,
     name,
-    limits: { ...content.limits, concurrency: artifact.interleaves ? CONCURRENCY : 1 },
+    limits: { ...content.limits, concurrency },
     hash: sourceHash(files, entry),
     artifact,
     createdBy: actorOf(by),
@@ -292,6 +290,12 @@ function newVersion(
       alias: plan.reviewed ? plan.alias : null,
     },
   };
+}
+
+/** Egress sees the headers of what `ctx.fetch` and plain `http:` send, and nothing of what a TLS connection carries. */
+function boundWarning(bound: Environment['boundSecrets']): string {
+  const hosts = [...new Set(bound.flatMap((secret) => secret.hosts))].join(', ');
+  return `A secret that is bound to its host (${hosts}) works with ctx.fetch; a client that makes its own TLS connection sends the placeholder`;
 }
 
 function releaseChange({ change, live, alias, reviewed }: ReleasePlan, number: number): FunctionChange {

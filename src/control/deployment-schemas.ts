@@ -1,10 +1,11 @@
 /** Deployment schemas: what `/api/v1/functions` takes. A field that is not here is refused: a misspelt limit must not be without effect. */
 
 import { z } from '@hono/zod-openapi';
-import type { Deployment } from '../core/deployment.ts';
+import type { ChosenReplicas, Deployment } from '../core/deployment.ts';
 import type { EgressRule } from '../core/egress.ts';
 import { CAPABILITY_NAMES, DEFAULT_CAPABILITIES } from '../core/grants.ts';
 import type { ChosenLimits } from '../core/limits.ts';
+import { RUNTIME_WORDS, runtimeOf } from '../core/runtime.ts';
 import { TIER_WORDS } from '../core/tier.ts';
 import { WALL_LEVELS } from '../core/wall-level.ts';
 import type { FunctionUpdate } from './function-changes.ts';
@@ -15,13 +16,13 @@ type Loose<T> = { readonly [K in keyof T]?: T[K] | undefined };
 /** A {@link Deployment} as it is sent: its files as text, its tenant in the principal's own words. */
 export interface DeploymentBody
   extends
-    Loose<Omit<Deployment, 'id' | 'tenant' | 'name' | 'files' | 'handlerName' | 'egress' | 'limits'>>,
+    Loose<Omit<Deployment, 'id' | 'tenant' | 'name' | 'files' | 'handlerName' | 'egress' | 'limits' | 'fallbackTiers'>>,
     Loose<Pick<Deployment, 'tenant'>> {
   readonly files?: SubmittedSource['files'];
   readonly code?: string | undefined;
   readonly handler?: string | undefined;
   readonly egress?: Loose<EgressRule> | undefined;
-  readonly limits?: Loose<ChosenLimits> | undefined;
+  readonly limits?: Loose<ChosenLimits & ChosenReplicas> | undefined;
 }
 
 export interface NamedDeploymentBody extends DeploymentBody {
@@ -70,6 +71,9 @@ const limitsSchema = z
     openStreams: z.number().optional().openapi({ description: 'Of these, open at a time' }),
     egressBytes: z.number().optional().openapi({ description: 'Bytes sent and received by these' }),
     pendingTimers: z.number().optional().openapi({ description: 'Timers of one sandbox that may be waiting' }),
+    minReplicas: z.number().optional().openapi({ description: 'Sandboxes that stand ready without a call' }),
+    maxReplicas: z.number().optional().openapi({ description: 'The most sandboxes, by load' }),
+    cpuShares: z.number().optional().openapi({ description: 'Of a contended CPU, where it has a process to itself' }),
   })
   .openapi('ChosenLimits');
 
@@ -77,7 +81,7 @@ const fields = {
   files: z
     .record(z.string(), fileSchema)
     .optional()
-    .openapi({ description: 'Path → content. Packages lie under node_modules/.' }),
+    .openapi({ description: 'Path → content. Packages lie under node_modules/, or under .cordon/packages/' }),
   code: z.string().optional().openapi({ description: 'The whole function, in place of files' }),
   entry: z.string().optional().openapi({ description: 'The file to start from; not needed when there is one file' }),
   handler: z
@@ -90,6 +94,10 @@ const fields = {
   timeoutMs: z.number().optional(),
   memoryMb: z.number().optional(),
   limits: limitsSchema.optional().openapi({ description: "Within the operator's bounds" }),
+  runtime: z
+    .enum(RUNTIME_WORDS)
+    .optional()
+    .openapi({ description: "The language; default: what the entry's name says. A number is a wish" }),
   tier: z
     .enum(TIER_WORDS)
     .optional()
@@ -139,11 +147,15 @@ export function deploymentOf(tenant: string, name: string, body: DeploymentBody)
     ...(handler === undefined ? {} : { handlerName: handler }),
     ...(egress === undefined ? {} : { egress: withoutUndefined(egress) }),
     ...(limits === undefined ? {} : { limits: withoutUndefined(limits) }),
-    ...sourceFiles({ files, code, entry }),
+    ...sourceFiles({ files, code, entry: entry ?? entryOfCode(body) }),
     tenant,
     name,
   };
 }
+
+/** Code in one piece has no name that tells its language. */
+const entryOfCode = ({ code, runtime }: DeploymentBody): string | undefined =>
+  code !== undefined && runtime !== undefined && runtimeOf(runtime) === 'python' ? 'main.py' : undefined;
 
 export const updateOf = (body: FunctionUpdateBody): FunctionUpdate => withoutUndefined(body);
 

@@ -1,15 +1,19 @@
 /** Function schemas: what `/api/v1/functions` shows of functions, versions and deployments. */
 
 import { z } from '@hono/zod-openapi';
-import type { DeploymentRecord } from '../core/deployment.ts';
+import type { ChosenReplicas, DeploymentRecord } from '../core/deployment.ts';
 import type { FunctionRecord, VersionRecord } from '../core/function-record.ts';
 import { CAPABILITY_NAMES } from '../core/grants.ts';
+import type { Limits } from '../core/limits.ts';
 import { WALL_LEVELS } from '../core/wall-level.ts';
 import { RUNTIMES } from '../core/runtime.ts';
 import { TIER_NAMES } from '../core/tier.ts';
 
+type ShownLimits = Omit<Limits, keyof ChosenReplicas> & { readonly [K in keyof ChosenReplicas]?: number | undefined };
+
 /** A version without its code. */
-export interface ShownVersion extends Omit<VersionRecord, 'handler' | 'handlerName' | 'env' | 'createdMs'> {
+export interface ShownVersion extends Omit<VersionRecord, 'handler' | 'handlerName' | 'env' | 'createdMs' | 'limits'> {
+  readonly limits: ShownLimits;
   readonly handler: string;
   readonly handlerKind: VersionRecord['handler'];
   readonly env: readonly string[];
@@ -70,6 +74,9 @@ const versionSchema = z
       openStreams: z.number(),
       egressBytes: z.number(),
       pendingTimers: z.number(),
+      minReplicas: z.number().optional(),
+      maxReplicas: z.number().optional(),
+      cpuShares: z.number().optional(),
     }),
     env: z.array(z.string()).openapi({ description: 'Names; the values are not shown' }),
     grant: z.array(z.string()).nullable().openapi({ description: "Of the tenant's variables; null: all" }),

@@ -6,8 +6,8 @@ import { toFault, type Fault } from '../core/faults.ts';
 import type { FunctionStore } from '../core/function-record.ts';
 import type { Principal } from '../core/principal.ts';
 import type { ServiceRecord, ServiceStore } from '../core/service.ts';
-import type { TierName } from '../core/tier.ts';
 import { claimDomain, type DomainsDeps } from './service-domains.ts';
+import type { ServiceRuntime } from './service-runtimes.ts';
 
 export interface ServiceDeploymentsDeps extends DomainsDeps {
   readonly deployer: {
@@ -29,7 +29,7 @@ export interface ServiceCode {
 export interface ServiceDeployment {
   readonly service: ServiceRecord;
   readonly code: ServiceCode;
-  readonly tier: TierName;
+  readonly runtime: ServiceRuntime;
   readonly by: Principal;
   /** The domain answers as soon as the function has it. */
   readonly approvesDomain: boolean;
@@ -107,7 +107,7 @@ export async function newestCode(
 
 async function run(
   deps: ServiceDeploymentsDeps,
-  { service, code, tier, by, approvesDomain }: ServiceDeployment,
+  { service, code, runtime, by, approvesDomain }: ServiceDeployment,
   record: DeploymentRecord,
 ): Promise<void> {
   const { deployer, functions, releases, services } = deps;
@@ -117,8 +117,7 @@ async function run(
     // A function that is there already has its domain, and who approved it is not asked again.
     const isNew = (await functions.find(target.tenant, target.name)) === null;
     const domain = isNew ? { publicDomain: service.publicDomain } : {};
-    const settings = { handlerName: service.handler, memoryMb: service.memoryMb, tier };
-    await deployer.deploy({ id: record.id, ...target, ...code, ...settings, ...domain }, by);
+    await deployer.deploy({ id: record.id, ...target, ...code, ...settingsOf(service, runtime), ...domain }, by);
   } catch (error) {
     fault = faultOf(error, deps);
   }
@@ -131,6 +130,19 @@ async function run(
     fault ??= faultOf(error, deps);
   }
   if (fault !== null) await requireEnded(deps, record, fault);
+}
+
+function settingsOf(service: ServiceRecord, { word, tier, fallbackTiers }: ServiceRuntime): Partial<Deployment> {
+  const { handler, memoryMb, minReplicas, maxReplicas, cpuShares } = service;
+  return {
+    handlerName: handler,
+    memoryMb,
+    runtime: word,
+    tier,
+    fallbackTiers,
+    // None at all is what an inactive function has.
+    limits: { minReplicas, maxReplicas: Math.max(maxReplicas, 1), ...(cpuShares === null ? {} : { cpuShares }) },
+  };
 }
 
 /** The deployer writes down how its work ends, but not that there was nothing to begin with. */

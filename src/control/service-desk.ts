@@ -42,6 +42,8 @@ export interface ServiceDeskDeps extends ServiceDeploymentsDeps, ServiceVariable
 }
 
 const MIN_MEMORY_MB = 16;
+/** What a version is made of: a change makes a new one. */
+const OF_VERSION = ['runtime', 'handler', 'memoryMb', 'minReplicas', 'maxReplicas', 'cpuShares'] as const;
 const DEFAULT_REPLICAS = { min: 0, max: 10 };
 
 export class ServiceDesk {
@@ -188,8 +190,7 @@ export class ServiceDesk {
     if (text !== undefined) return this.#codeOf(text, file);
     if (file !== this.#fileOf(before))
       throw new Fault('BAD_REQUEST', `function_code: code in the language of ${service.runtime} is needed with it`);
-    const isSame =
-      before.runtime === service.runtime && before.handler === service.handler && before.memoryMb === service.memoryMb;
+    const isSame = OF_VERSION.every((field) => before[field] === service[field]);
     return isSame ? null : this.#newest(service, by);
   }
 
@@ -250,8 +251,8 @@ export class ServiceDesk {
   }
 
   #deploy(service: ServiceRecord, code: ServiceCode, by: Principal): Promise<DeploymentRecord> {
-    const { tier } = requireRuntime(service.runtime, this.#deps.runtimes, this.#deps.tiers);
-    return this.#deployments.start({ service, code, tier, by, approvesDomain: approves(by) });
+    const runtime = requireRuntime(service.runtime, this.#deps.runtimes, this.#deps.tiers);
+    return this.#deployments.start({ service, code, runtime, by, approvesDomain: approves(by) });
   }
 
   async #orUndo(service: ServiceRecord, work: () => Promise<void>): Promise<void> {

@@ -1,6 +1,6 @@
 /** Version settings: what a deployment says, checked, with the operator's defaults where it says nothing. */
 
-import type { Deployment, SourceFiles } from '../core/deployment.ts';
+import type { ChosenReplicas, Deployment, SourceFiles } from '../core/deployment.ts';
 import { DEFAULT_EGRESS, type EgressRule } from '../core/egress.ts';
 import { Fault } from '../core/faults.ts';
 import type { NewVersion } from '../core/function-record.ts';
@@ -14,31 +14,12 @@ import {
   type ChosenLimits,
   type Limits,
 } from '../core/limits.ts';
-import { tierOf, type TierName, type TierProbe, type TierWord } from '../core/tier.ts';
-import { UNKNOWN_WALL, wallRefusal, type WallLacks, type WallLevel } from '../core/wall-level.ts';
 import { hostPattern } from '../lib/host-names.ts';
+import { placementOf, requirePlace, type PlacementRules } from './version-placement.ts';
 
-export interface VersionRules {
+export interface VersionRules extends PlacementRules {
   readonly limits: DeployLimits;
-  readonly defaultTier: TierWord;
-  /** Resolves `auto`, with the reason. Throws TIER_UNAVAILABLE. */
-  placeAuto?(): Placement;
   readonly defaultCordon: CordonKind;
-  /** What works on this machine, and why the rest does not. */
-  readonly tiers: readonly {
-    readonly name: TierName;
-    readonly probe: TierProbe;
-    /** False: it has walls of its own, elsewhere. */
-    readonly isLocal?: boolean;
-  }[];
-  /** By default a function can ask for no wall in particular. */
-  readonly wallLacks?: WallLacks;
-}
-
-/** Which wall a version gets, and why that one; null where it was named. */
-export interface Placement {
-  readonly tier: TierName;
-  readonly why: string | null;
 }
 
 export interface DeployLimits {
@@ -63,27 +44,27 @@ const MIN_MEMORY_MB = 16;
 const MAX_ENV_BYTES = 128 * 1024;
 const MAX_ITEMS = 200;
 const MAX_AGE_SECONDS = 86_400;
-
-/** Throws TIER_UNAVAILABLE. */
-export function placementOf(deployment: Deployment, rules: VersionRules): Placement {
-  const tier = tierOf(deployment.tier ?? rules.defaultTier);
-  if (tier !== 'auto') return { tier, why: null };
-  if (rules.placeAuto === undefined) throw new Fault('TIER_UNAVAILABLE', "tier: auto can't be resolved here");
-  return rules.placeAuto();
-}
+const REPLICA_NAMES = ['minReplicas', 'maxReplicas', 'cpuShares'] as const;
+const REPLICA_RULES: Readonly<
+  Record<(typeof REPLICA_NAMES)[number], { readonly bounds: readonly [number, number]; readonly unit: string }>
+> = {
+  minReplicas: { bounds: [0, 20], unit: 'sandboxes' },
+  maxReplicas: { bounds: [1, 20], unit: 'sandboxes' },
+  // As Docker and the kernel count them.
+  cpuShares: { bounds: [2, 262_144], unit: 'shares' },
+};
 
 /** Throws BAD_REQUEST, TIER_UNAVAILABLE. */
 export function contentOf(deployment: Deployment, rules: VersionRules): VersionContent {
   const { handlerKind = 'module', env = {}, grant = null, cors = null } = deployment;
   const { minimumWall = null } = deployment;
-  const { tier } = placementOf(deployment, rules);
-  requireTier(tier, rules);
-  if (rules.tiers.find(({ name }) => name === tier)?.isLocal !== false) requireWall(minimumWall, rules);
+  const placed = placementOf(deployment, rules);
+  requirePlace(placed, minimumWall, rules);
   requireEnvironment(env);
   grant?.forEach((name) => requireVariableName('grant', name));
   return {
-    tier,
-    runtime: 'javascript',
+    tier: placed.tier,
+    runtime: placed.runtime,
     cordon: deployment.cordon ?? rules.defaultCordon,
     handler: handlerKind,
     handlerName: deployment.handlerName ?? 'handler',
@@ -109,7 +90,7 @@ export function requireSizes(files: SourceFiles, limits: DeployLimits): void {
   let code = 0;
   let vendored = 0;
   for (const [path, bytes] of files) {
-    if (/(?:^|\/)node_modules\/|^\.cordon\/modules\//.test(path)) vendored += bytes.length;
+    if (/(?:^|\/)node_modules\/|^\.cordon\/(?:modules|packages)\//.test(path)) vendored += bytes.length;
     else code += bytes.length;
   }
   if (code > limits.maxCodeBytes)
@@ -134,24 +115,27 @@ function limitsOf(deployment: Deployment, kind: HandlerKind, limits: DeployLimit
     logBytes: LOG_BYTES,
     concurrency: 1,
     ...chooseLimits(deployment.limits ?? {}, limits.largest),
+    ...replicasOf(deployment.limits ?? {}),
   };
 }
 
-/** Never a weaker wall than the one that was asked for: a refusal, with the reason. */
-function requireTier(tier: TierName, { tiers }: VersionRules): void {
-  const probe = tiers.find(({ name }) => name === tier)?.probe;
-  if (probe === undefined)
-    throw new Fault('TIER_UNAVAILABLE', `The tier ${tier} is not part of this version of Cordon`);
-  if (!probe.works)
-    throw new Fault(
-      'TIER_UNAVAILABLE',
-      `The tier ${tier} does not work on this machine: ${probe.reason}. ${probe.cure}`,
-    );
-}
-
-function requireWall(minimumWall: WallLevel | null, { wallLacks = UNKNOWN_WALL }: VersionRules): void {
-  const refusal = wallRefusal(minimumWall, wallLacks);
-  if (refusal !== null) throw refusal;
+/** What is not said is not kept: the supervisor has defaults of its own. */
+function replicasOf(wanted: ChosenReplicas): ChosenReplicas {
+  for (const name of REPLICA_NAMES) {
+    const { bounds, unit } = REPLICA_RULES[name];
+    const value = wanted[name];
+    if (value === undefined) continue;
+    requireWithin(`limits.${name}`, value, bounds, unit);
+    if (!Number.isInteger(value)) throw bad(`limits.${name}`, `expected a whole number of ${unit}, but it is ${value}`);
+  }
+  const { minReplicas, maxReplicas, cpuShares } = wanted;
+  if (minReplicas !== undefined && maxReplicas !== undefined && minReplicas > maxReplicas)
+    throw bad('limits.minReplicas', `it is ${minReplicas}, more than maxReplicas, which is ${maxReplicas}`);
+  return {
+    ...(minReplicas === undefined ? {} : { minReplicas }),
+    ...(maxReplicas === undefined ? {} : { maxReplicas }),
+    ...(cpuShares === undefined ? {} : { cpuShares }),
+  };
 }
 
 function requireEnvironment(env: Readonly<Record<string, string>>): void {

@@ -4,12 +4,16 @@ import type { CordonKind, CorsRule, HandlerKind } from './function.ts';
 import type { EgressRule } from './egress.ts';
 import type { Trigger } from './function-record.ts';
 import type { CapabilityName } from './grants.ts';
-import type { ChosenLimits } from './limits.ts';
-import type { TierWord } from './tier.ts';
+import type { ChosenLimits, Limits } from './limits.ts';
+import type { RuntimeWord } from './runtime.ts';
+import type { TierName, TierWord } from './tier.ts';
 import type { WallLevel } from './wall-level.ts';
 
 /** A path relative to the function's own root, with forward slashes, and the file's bytes. */
 export type SourceFiles = ReadonlyMap<string, Uint8Array>;
+
+/** How many sandboxes of a function there are, and how much of a contended CPU each gets. */
+export type ChosenReplicas = Pick<Limits, 'minReplicas' | 'maxReplicas' | 'cpuShares'>;
 
 /** What is left out gets the operator's default. */
 export interface Deployment {
@@ -25,8 +29,12 @@ export interface Deployment {
   readonly handlerName?: string;
   readonly timeoutMs?: number;
   readonly memoryMb?: number;
-  readonly limits?: Partial<ChosenLimits>;
+  readonly limits?: Partial<ChosenLimits> & ChosenReplicas;
+  /** Default: what the entry's name says. */
+  readonly runtime?: RuntimeWord;
   readonly tier?: TierWord;
+  /** Where the code needs modules of Node that its tier does not have: the first of these that works here is its tier. */
+  readonly fallbackTiers?: readonly TierName[];
   readonly cordon?: CordonKind;
   readonly env?: Readonly<Record<string, string>>;
   /** Names of the platform's and the tenant's variables that it gets; null: all of them. */

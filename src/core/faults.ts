@@ -94,6 +94,8 @@ export interface FaultDetails {
   readonly limit?: string;
   /** It is certain that the code saw nothing of the call. */
   readonly begun?: false;
+  /** Of code that does not compile: packages that it imports and that are not there, and Node's modules, as `node:fs`. */
+  readonly missing?: readonly string[];
 }
 
 /** An error that may be shown to whoever caused it: a code of {@link FAULTS} and a sentence. */

@@ -30,6 +30,12 @@ export interface Limits {
   readonly egressBytes: number;
   /** Timers of one sandbox that may be waiting. */
   readonly pendingTimers: number;
+  /** Sandboxes of it that stand ready whether or not it is called; none by default. */
+  readonly minReplicas?: number;
+  /** Sandboxes of it that there are at the most, by load. */
+  readonly maxReplicas?: number;
+  /** Its share of the CPU where it has an executor to itself and others want it too: 1024 is everybody's. */
+  readonly cpuShares?: number;
 }
 
 /** What a function may choose besides its time and its memory. */

@@ -42,6 +42,10 @@ export interface TierTraits {
   readonly languageWall: 'isolate' | 'wasm' | 'none';
   /** Sandboxes of one cordon live together in one executor. */
   readonly sharesExecutor: boolean;
+  /** An executor hosts one sandbox and no second one: a version that needs more of them needs more executors. */
+  readonly executorPerSandbox?: true;
+  /** Functions have a network interface of their own, and reach egress through a proxy beside `ctx.fetch`. */
+  readonly hasNetwork?: true;
   /** A booted executor can wait in a pool for any cordon. */
   readonly pooled: boolean;
   /** The memory limit is exact for each sandbox; otherwise for each executor only. */
@@ -82,10 +86,18 @@ export interface ExecutorUsage {
   readonly rssBytes: number;
 }
 
+/** Why an executor ended by itself, where the host can tell: the kernel ended it for want of memory. */
+export type ExitCause = 'memory';
+
 /** What an executor tells its supervisor. All of it is a hint: the executor is untrusted once it runs tenant code. */
 export interface ExecutorEvents {
-  /** The process is gone; every exchange in it has been failed. Called exactly once. */
-  onExit(reason: string): void;
+  /**
+   * It has ended by itself, for this cause by the host's own reading. Asked before its exchanges are failed, for what they
+   * fail with; null: with SANDBOX_RECYCLED, as always.
+   */
+  faultOf?(cause: ExitCause): Fault | null;
+  /** The process is gone; every exchange in it has been failed. Called exactly once. `cause` is what faultOf() was asked with. */
+  onExit(reason: string, cause?: ExitCause): void;
   /** It broke the protocol, or says that it can't be trusted any more: kill it. `culprit` is a version key. */
   onBroken(reason: string, culprit: string | null): void;
   /** An exchange is past its deadline and the executor has not ended it. */
@@ -115,6 +127,8 @@ export interface Executor {
    * watching helps.
    */
   holdTo?(memoryBytes: number): boolean;
+  /** Its share of the CPU where executors compete for it, 1024 being the usual one. False where the kernel can't be asked to. */
+  weigh?(cpuShares: number): boolean;
   /** Sends a heartbeat and ends overdue calls; returns for how many ms the executor has been silent. */
   tick(nowMs: number): number;
   /** While it waits in a pool it gets no CPU, and after `resume` it is as it was. */

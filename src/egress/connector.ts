@@ -52,7 +52,7 @@ export class Connector {
     const late = failWhen(stop, () =>
       signal?.aborted === true
         ? new EgressFailure('ABORTED', 'the request was aborted')
-        : new EgressFailure('CONNECT_FAILED', `no connection to ${to.host} was made in time`),
+        : new EgressFailure('CONNECT_FAILED', `no connection to ${to.host} was made in time`, true),
     );
     try {
       const addresses = await Promise.race([this.#judgedAddresses(to), late.failed]);

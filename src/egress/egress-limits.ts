@@ -25,6 +25,8 @@ export interface EgressLimits {
   readonly totalMs: number;
   /** Of a connection that nobody uses. */
   readonly idleMs: number;
+  /** How long a client of the proxy may take to say what it wants. */
+  readonly proxyHeadMs: number;
   /** Of a tunnel in which nothing moves. */
   readonly tunnelIdleMs: number;
 }
@@ -43,5 +45,6 @@ export const DEFAULT_EGRESS_LIMITS: EgressLimits = {
   connectMs: 10_000,
   totalMs: 300_000,
   idleMs: 8_000,
+  proxyHeadMs: 60_000,
   tunnelIdleMs: 300_000,
 };

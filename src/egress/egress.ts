@@ -24,7 +24,8 @@ import { Invocations } from './invocations.ts';
 import { destinationOf, Policy } from './policy.ts';
 import type { PolicyOptions } from './policy.ts';
 import { EgressProxy } from './proxy.ts';
-import type { CurrentCaller } from './proxy.ts';
+import type { CurrentCaller } from './proxy-client.ts';
+import { ProxyStream } from './proxy-stream.ts';
 import { Resolver } from './resolver.ts';
 import { TenantPools } from './tenant-pools.ts';
 import type { Tunnel } from './tunnel.ts';
@@ -50,6 +51,12 @@ export interface Egress {
   readonly fetch: Capabilities;
   /** Serves the capability `websocket`. */
   readonly websocket: Capabilities;
+  /**
+   * Serves the capability `egress`: one connection of a sandbox to an HTTP proxy. The body is what its client sends and the
+   * answer is what it receives, raw bytes both; the metas mean nothing. Secrets that are bound to hosts are put into the
+   * headers of absolute-form requests, never into a tunnel: what a CONNECT carries is not looked at.
+   */
+  readonly connection: Capabilities;
   /** Serves one proxy connection of a sandbox, until either side closes it. */
   proxy(socket: Duplex, caller: CurrentCaller): void;
   /** Ends what is under way. */
@@ -60,6 +67,7 @@ export function createEgress(options: EgressOptions): Egress {
   const exits = new Exits(options);
   const proxy = new EgressProxy({
     headerBytes: exits.limits.headerBytes,
+    headMs: exits.limits.proxyHeadMs,
     idleMs: exits.limits.tunnelIdleMs,
     fetch: (caller, head, hasBody, sink) => exits.fetch(caller, head, hasBody, sink, false),
     tunnel: (caller, authority, signal) => exits.tunnel(caller, authority, signal),
@@ -67,6 +75,13 @@ export function createEgress(options: EgressOptions): Egress {
   return {
     fetch: { start: (caller, call, sink) => exits.start(caller, call, sink) },
     websocket: { start: (caller, call, sink) => exits.startWebSocket(caller, call, sink) },
+    connection: {
+      start: (caller, { hasBody }, sink) => {
+        const stream = new ProxyStream(sink, hasBody);
+        proxy.serve(stream, () => caller);
+        return stream.exchange;
+      },
+    },
     proxy: (socket, caller) => proxy.serve(socket, caller),
     close: () => {
       proxy.close();

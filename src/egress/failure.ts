@@ -23,10 +23,13 @@ export type FailureCode =
 export class EgressFailure extends Error {
   override readonly name: string = 'EgressFailure';
   readonly code: FailureCode;
+  /** It took too long, whatever else the code says. */
+  readonly isLate: boolean;
 
-  constructor(code: FailureCode, message: string) {
+  constructor(code: FailureCode, message: string, isLate: boolean = code === 'TIMED_OUT') {
     super(message);
     this.code = code;
+    this.isLate = isLate;
   }
 
   /** What crosses the wall. */

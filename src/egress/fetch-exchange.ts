@@ -14,6 +14,7 @@ import { Hop } from './hop.ts';
 import type { HopListener } from './hop.ts';
 import { destinationOf } from './policy.ts';
 import type { Policy } from './policy.ts';
+import { problemOf, REFUSAL_HEADERS } from './problem.ts';
 import { isRedirect, nextRequest } from './redirect.ts';
 import { RequestBody } from './request-body.ts';
 import { redacted, withSecrets } from './secrets.ts';
@@ -214,8 +215,8 @@ export class FetchExchange implements CapabilityExchange, HopListener {
     if (!(failure instanceof Refused)) return sink.fail(failure.toRefusal());
     onRefused(failure);
     if (hadHead || caller.version.egress.refusal === 'throw') return sink.fail(failure.toRefusal());
-    sink.head({ ...refusalHead(failure), url: this.#request.url.href, redirected: this.#redirects > 0 });
-    sink.data(Buffer.from(JSON.stringify(refusalBody(failure))));
+    sink.head({ ...refusalHead(failure.code), url: this.#request.url.href, redirected: this.#redirects > 0 });
+    sink.data(Buffer.from(JSON.stringify(problemOf(failure.toRefusal(), BLOCKED))));
     sink.end();
   }
 
@@ -241,20 +242,11 @@ export class FetchExchange implements CapabilityExchange, HopListener {
 const timedOut = (totalMs: number): EgressFailure =>
   new EgressFailure('TIMED_OUT', `the request took longer than ${totalMs} ms`);
 
-function refusalHead(failure: Refused): Pick<FetchReplyHead, 'status' | 'statusText' | 'headers'> {
-  return {
-    status: 452,
-    statusText: 'Blocked By Policy',
-    headers: ['content-type', 'application/problem+json', 'cache-control', 'no-store', 'cordon-fault', failure.code],
-  };
-}
-
-const refusalBody = ({ code, message, rule, host }: Refused): object => ({
-  type: 'about:blank',
-  title: 'The outbound request is not allowed',
-  status: 452,
-  code,
-  detail: message,
-  rule,
-  host,
+const refusalHead = (code: string): Pick<FetchReplyHead, 'status' | 'statusText' | 'headers'> => ({
+  status: BLOCKED,
+  statusText: 'Blocked By Policy',
+  headers: [...REFUSAL_HEADERS, 'cordon-fault', code],
 });
+
+/** The status of what the policy refused. */
+const BLOCKED = 452;

@@ -4,18 +4,22 @@
  */
 
 import { createServer } from 'node:http';
-import type { IncomingMessage, OutgoingHttpHeaders, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { CapabilityCaller, CapabilityExchange, CapabilityRefusal, CapabilitySink } from '../core/capability.ts';
+import type { CapabilityCaller, CapabilityExchange, CapabilitySink } from '../core/capability.ts';
 import type { FetchReplyHead } from '../core/egress.ts';
 import { EgressFailure } from './failure.ts';
 import { requireFetchHead } from './fetch-head.ts';
 import type { CheckedHead } from './fetch-head.ts';
+import { ProxyClient, type CurrentCaller } from './proxy-client.ts';
+import { rawResponse, refusalOf, responseTo, type ProxyRefusal } from './proxy-refusal.ts';
 import { pump } from './tunnel.ts';
 import type { Tunnel } from './tunnel.ts';
 
 export interface ProxyOptions {
   readonly headerBytes: number;
+  /** A client that has not said for so long what it wants is sent away. */
+  readonly headMs: number;
   /** A tunnel in which nothing moves is closed after so long. */
   readonly idleMs: number;
   /** As the capability `fetch`, but the answer is not decoded. */
@@ -24,23 +28,14 @@ export interface ProxyOptions {
   tunnel(caller: CapabilityCaller, authority: string, signal: AbortSignal): Promise<Tunnel>;
 }
 
-/** On whose behalf the sandbox at the other end runs now; null while it runs nothing, and then nothing may leave. */
-export type CurrentCaller = () => CapabilityCaller | null;
-
-const STATUSES: ReadonlyMap<string, number> = new Map([
-  ['EGRESS_BLOCKED', 452],
-  ['BAD_REQUEST', 400],
-  ['TOO_LARGE', 413],
-  ['TOO_MANY_REQUESTS', 429],
-  ['TIMED_OUT', 504],
-]);
-
 const NOBODY = new EgressFailure('BAD_REQUEST', 'no invocation is running, and only an invocation may send requests');
+const NOT_HTTP = new EgressFailure('BAD_REQUEST', 'this is not HTTP');
+const SILENT = new EgressFailure('TIMED_OUT', 'no request came in time');
 
 export class EgressProxy {
   readonly #options: ProxyOptions;
   readonly #server: Server;
-  readonly #callers = new WeakMap<Duplex, CurrentCaller>();
+  readonly #clients = new WeakMap<Duplex, ProxyClient>();
   readonly #open = new Set<Duplex>();
 
   constructor(options: ProxyOptions) {
@@ -53,12 +48,13 @@ export class EgressProxy {
     });
     this.#server.on('request', (request, response) => this.#onRequest(request, response));
     this.#server.on('connect', (request, socket, head) => void this.#onConnect(request, socket, head));
-    this.#server.on('clientError', (_error, socket) => refuseRaw(socket, 400, 'Bad Request', 'this is not HTTP'));
+    this.#server.on('clientError', (_error, socket) => refuseRaw(socket, NOT_HTTP));
   }
 
   /** Serves the connection of one sandbox until it ends; who may use it decides who is at its other end. */
   serve(socket: Duplex, caller: CurrentCaller): void {
-    this.#callers.set(socket, caller);
+    const client = new ProxyClient(socket, caller, this.#options.headMs, () => refuseRaw(socket, SILENT));
+    this.#clients.set(socket, client);
     this.#open.add(socket);
     socket.on('error', () => socket.destroy()).once('close', () => this.#open.delete(socket));
     this.#server.emit('connection', socket);
@@ -70,8 +66,11 @@ export class EgressProxy {
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const client = this.#clients.get(request.socket);
+    client?.onHead();
+    response.once('close', () => client?.onAnswered());
     try {
-      const caller = this.#callerOf(request.socket);
+      const caller = callerOf(client);
       if (!/^https?:\/\//i.test(request.url ?? ''))
         throw new EgressFailure(
           'BAD_REQUEST',
@@ -82,7 +81,7 @@ export class EgressProxy {
       const head = requireFetchHead({ method, url, headers, redirect: 'manual' }, hasBody);
       relay(request, response, (sink) => this.#options.fetch(caller, head, hasBody, sink));
     } catch (error) {
-      sendRefusal(request, response, refusalOf(error));
+      send(request, response, refusalOf(error));
     }
   }
 
@@ -90,23 +89,23 @@ export class EgressProxy {
     const gone = new AbortController();
     const leave = (): void => gone.abort();
     socket.on('error', leave).once('close', leave);
+    const client = this.#clients.get(socket);
+    client?.onHead();
     try {
-      const tunnel = await this.#options.tunnel(this.#callerOf(socket), request.url ?? '', gone.signal);
-      if (gone.signal.aborted) return void tunnel.socket.destroy();
+      const tunnel = await this.#options.tunnel(callerOf(client), request.url ?? '', gone.signal);
       socket.write('HTTP/1.1 200 Connection Established\r\n\r\n');
       if (head.length > 0) socket.unshift(head);
       pump(socket, tunnel, this.#options.idleMs);
     } catch (error) {
-      const { code, message } = refusalOf(error);
-      refuseRaw(socket, STATUSES.get(code) ?? 502, code, message);
+      refuseRaw(socket, error);
     }
   }
+}
 
-  #callerOf(socket: Duplex): CapabilityCaller {
-    const caller = this.#callers.get(socket)?.() ?? null;
-    if (caller === null) throw NOBODY;
-    return caller;
-  }
+function callerOf(client: ProxyClient | undefined): CapabilityCaller {
+  const caller = client?.caller() ?? null;
+  if (caller === null) throw NOBODY;
+  return caller;
 }
 
 function bodyFollows({ headers }: IncomingMessage): boolean {
@@ -126,7 +125,7 @@ function relay(
     },
     data: (chunk) => response.write(chunk),
     end: () => response.end(),
-    fail: (refusal) => sendRefusal(request, response, refusal),
+    fail: (refusal) => send(request, response, responseTo(refusal)),
   });
   response.on('drain', () => exchange.resume()).once('close', () => exchange.cancel());
   request
@@ -138,28 +137,17 @@ function relay(
 }
 
 /** Once the head has gone, only the end of the connection can say that something went wrong. */
-function sendRefusal(request: IncomingMessage, response: ServerResponse, refusal: CapabilityRefusal): void {
+function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, reason, headers, body }: ProxyRefusal,
+): void {
   if (response.headersSent) return void response.destroy();
-  const body = bodyOf(refusal.code, refusal.message);
-  const headers: OutgoingHttpHeaders = {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
-    'cordon-fault': refusal.code,
-  };
-  if (!request.complete) headers['connection'] = 'close';
-  response.writeHead(STATUSES.get(refusal.code) ?? 502, headers).end(body);
+  const all = request.complete ? [...headers] : [...headers, 'connection', 'close'];
+  response.writeHead(status, reason, all).end(body);
 }
 
-function refuseRaw(socket: Duplex, status: number, reason: string, message: string): void {
+function refuseRaw(socket: Duplex, error: unknown): void {
   if (!socket.writable) return void socket.destroy();
-  const body = bodyOf(reason, message);
-  const head = `HTTP/1.1 ${status} ${reason}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}`;
-  socket.end(`${head}\r\nConnection: close\r\n\r\n${body}`);
-}
-
-const bodyOf = (code: string, detail: string): string => `${JSON.stringify({ code, detail })}\n`;
-
-function refusalOf(error: unknown): CapabilityRefusal {
-  if (error instanceof EgressFailure) return error.toRefusal();
-  return { code: 'CONNECT_FAILED', message: 'the request could not be sent' };
+  socket.end(rawResponse(refusalOf(error)));
 }

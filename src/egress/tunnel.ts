@@ -23,12 +23,20 @@ export function pump(inside: Duplex, { socket, maxSentBytes, maxReceivedBytes, o
   const received = carry(socket, inside, maxReceivedBytes, destroy);
   socket.setTimeout(idleMs, destroy);
   socket.once('close', () => {
-    inside.destroy();
+    if (socket.readableEnded) destroyOnceSent(inside, idleMs);
+    else inside.destroy();
     onOver(sent(), received());
   });
   inside.on('error', destroy).once('close', () => socket.destroy());
   socket.on('error', destroy);
   if (inside.destroyed) socket.destroy();
+}
+
+/** The other side has said all, and is gone: what it said is still delivered. */
+function destroyOnceSent(inside: Duplex, withinMs: number): void {
+  if (inside.writableFinished) return void inside.destroy();
+  const late = setTimeout(() => inside.destroy(), withinMs).unref();
+  inside.once('finish', () => inside.destroy()).once('close', () => clearTimeout(late));
 }
 
 /** Returns how to read the count of bytes so far. */

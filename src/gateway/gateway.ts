@@ -11,6 +11,7 @@ import { FN, FUNCTIONS_V1 } from './entry.ts';
 import { FunctionRoute, type FunctionRouteOptions } from './function-route.ts';
 import { HOOKS_PREFIX, handleHook, type HookRouteOptions } from './hook-route.ts';
 import type { Origins } from './origin.ts';
+import { rationed, type PublicRates } from './public-rates.ts';
 import { sendFault, sendJson } from './reply.ts';
 import { ownRoute } from './routing.ts';
 import { handleSandboxRpc, type CallbackFinder } from './sandbox-rpc-route.ts';
@@ -37,6 +38,8 @@ export interface GatewayOptions {
   readonly callbacks?: CallbackFinder;
   /** Absent: no webhook is taken. */
   readonly hooks?: HookRouteOptions;
+  /** Of webhooks and of an application's items; absent: nobody counts. */
+  readonly publicRates?: PublicRates;
   /** The longest that an invocation may take; the connections' own time-outs lie above it. */
   readonly maxTimeoutMs: number;
   /** Null: plain HTTP. */
@@ -45,6 +48,7 @@ export interface GatewayOptions {
   isReady(): boolean;
 }
 
+const ITEMS_PREFIX = '/api/items';
 const MAX_CONNECTIONS = 10_000;
 const MAX_HEADER_BYTES = 64 * 1024;
 const HEADERS_TIMEOUT_MS = 15_000;
@@ -55,7 +59,14 @@ const IDLE_MARGIN_MS = 30_000;
 export function createGateway(options: GatewayOptions): Server | SecureHttpServer {
   const functions = new FunctionRoute(options.functions);
   const execute = new ExecuteRoute(options.execute);
-  const { origins, control, callbacks, hooks } = options;
+  const { origins, control, callbacks, hooks, publicRates } = options;
+  const handleHooks =
+    hooks === undefined
+      ? null
+      : rationed(publicRates, 'hooks', (request, response) =>
+          handleHook(hooks, request, response, pathOf(request.url as string)),
+        );
+  const handleItems = control === null ? null : rationed(publicRates, 'items', control);
 
   function handle(request: IncomingMessage, response: ServerResponse): void {
     const url = request.url as string;
@@ -75,8 +86,9 @@ export function createGateway(options: GatewayOptions): Server | SecureHttpServe
     );
     if (path === '/health') return health(request, response);
     if (path === '/ready') return ready(request, response, options.isReady());
-    if (hooks !== undefined && path.startsWith(HOOKS_PREFIX) && !isOwnDomain)
-      return handleHook(hooks, request, response, path);
+    if (handleHooks !== null && path.startsWith(HOOKS_PREFIX) && !isOwnDomain) return handleHooks(request, response);
+    if (handleItems !== null && path.startsWith(ITEMS_PREFIX) && site?.isOperator === true)
+      return handleItems(request, response);
     if (control !== null && site?.isOperator === true) return control(request, response);
     sendFault(request, response, new Fault('NOT_FOUND', 'There is nothing here; functions answer at /fn/<name>'));
   }

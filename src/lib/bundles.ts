@@ -12,11 +12,12 @@ import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type * as Esbuild from 'esbuild';
+import { bundleParts } from './bundle-parts.ts';
 
 export interface BundleOptions {
   /** The beginning of the file's name. */
   readonly name: string;
-  /** `node`: an ES module for Node. `bare`: a classic script whose value is the entry's default export. */
+  /** `node`: an ES module for Node. `bare`: a strict script whose value is the entry's default export, in parts. */
   readonly platform: 'node' | 'bare';
   /** Packages that the far side finds by itself. */
   readonly external?: readonly string[];
@@ -120,8 +121,8 @@ function siblings(names: ReadonlyMap<string, string>, prefix: string): Esbuild.P
 
 async function bundle(esbuild: typeof Esbuild, entry: URL | string, options: BundleOptions): Promise<Uint8Array> {
   const isBare = options.platform === 'bare';
-  const result = await esbuild.build({
-    entryPoints: [entry instanceof URL ? fileURLToPath(entry) : entry],
+  const path = entry instanceof URL ? fileURLToPath(entry) : entry;
+  const shared: Esbuild.BuildOptions = {
     bundle: true,
     write: false,
     logLevel: 'silent',
@@ -137,7 +138,9 @@ async function bundle(esbuild: typeof Esbuild, entry: URL | string, options: Bun
     minify: options.minify ?? isBare,
     supported: (options.lower ?? isBare) ? { ...LOWERED_AWAIT } : {},
     ...(isBare ? BARE : { platform: 'node', format: 'esm' }),
-  });
+  };
+  if (isBare) return bundleParts(esbuild, path, shared);
+  const result = await esbuild.build({ ...shared, entryPoints: [path] });
   return result.outputFiles![0]!.contents;
 }
 
@@ -153,13 +156,18 @@ function replacing(replace: Readonly<Record<string, string>>): Esbuild.Plugin {
   };
 }
 
-/** The outer function keeps esbuild's variable off the global object. */
+/**
+ * The outer function keeps esbuild's variable off the global object, and all of the bundle strict. What is not lowered in it is
+ * for those who need to know an asynchronous function's own kind.
+ */
 const BARE: Esbuild.BuildOptions = {
   platform: 'neutral',
   mainFields: ['module', 'main'],
   format: 'iife',
   globalName: '__bundle',
-  banner: { js: '(()=>{' },
+  banner: {
+    js: '(()=>{"use strict";const $asyncFunction=async()=>{},$asyncGeneratorFunction=async function*(){};',
+  },
   footer: { js: 'return __bundle.default;})()' },
 };
 

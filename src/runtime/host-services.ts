@@ -59,6 +59,7 @@ export function createHostServices(options: HostServicesOptions): HostServices {
     capabilities: createCapabilities({
       fetch: egress.fetch,
       websocket: egress.websocket,
+      egress: egress.connection,
       rpc: rpcCapability(createRpc({ services, report })),
     }),
     items,

@@ -41,20 +41,22 @@ export async function openVariables(config: Config, storage: Storage): Promise<V
   return new Variables({ store: storage.variables, vault, platform: functionEnv });
 }
 
-/** What finds functions for requests, and what finds them for events and times, hear of the same changes. */
-export function bothOf(routes: Routes, book: TriggerBook): Pick<Routes, 'load' | 'set' | 'remove'> {
+type Book = Pick<TriggerBook, 'load' | 'set' | 'remove'>;
+
+/** What finds functions for requests, for events and times, and what keeps them standing, hear of the same changes. */
+export function allOf(routes: Routes, ...books: readonly Book[]): Pick<Routes, 'load' | 'set' | 'remove'> {
   return {
     load(all: Iterable<Route>) {
       const list = [...all];
       routes.load(list);
-      book.load(list);
+      for (const book of books) book.load(list);
     },
     set(route) {
-      book.set(route);
+      for (const book of books) book.set(route);
       return routes.set(route);
     },
     remove(tenant, name) {
-      book.remove(tenant, name);
+      for (const book of books) book.remove(tenant, name);
       return routes.remove(tenant, name);
     },
   };

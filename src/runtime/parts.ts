@@ -43,10 +43,11 @@ import { followChanges } from './following.ts';
 import { moduleFetchOf } from './module-fetch.ts';
 import { createHostServices, type HostServices } from './host-services.ts';
 import { startHousekeeping } from './housekeeping.ts';
-import { bothOf, openRateLimits, openStorage, openVariables } from './opening.ts';
+import { allOf, openRateLimits, openStorage, openVariables } from './opening.ts';
 import { placeAuto } from './placement.ts';
 import { TenantBook } from './tenant-book.ts';
 import { createTiers, type TierSet } from './tier-set.ts';
+import { runtimeVersion, vendorOf } from './vendoring.ts';
 import { engineOf, EXECUTION_TIER, probeTiers, refusalOf, wholeLadder, type TierStatus } from './tiers.ts';
 
 /** How long what runs may take to finish when Cordon is told to stop. */
@@ -130,13 +131,14 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
   const ids = new InvocationIds();
   const nextId = (): string => ids.next();
   const cacheDir = join(config.dataDir, 'cache');
-  const { wall, probes } = await selectWall({
+  const walls = await selectWall({
     unsafeNoOsSandbox: config.unsafeNoOsSandbox,
     uidRange: { first: config.uidRange.first, count: config.uidRange.last - config.uidRange.first + 1 },
     minimumWall: config.minimumWall,
     workDir: join(cacheDir, 'walls'),
     ...(config.wall === null ? {} : { force: config.wall }),
   });
+  const { wall } = walls;
   const wallLacks: WallLacks = (level) => (wall === null ? UNKNOWN_WALL(level) : missingGuarantees(wall, level));
   const ledger = new UsageLedger({ store: storage.usage, retentionDays: USAGE_RETENTION_DAYS, report });
   closers.add(() => ledger.close());
@@ -162,7 +164,7 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
     line,
   });
   closers.add(() => services.close());
-  const tierSet = createTiers(config, { wall, probes }, cacheDir, services.capabilities, line);
+  const tierSet = createTiers(config, walls, cacheDir, services.capabilities, line);
   const probed = await probeTiers([...tierSet.local, ...(tierSet.remote === null ? [] : [tierSet.remote])]);
   closers.add(() => Promise.all(probed.map(({ tier }) => tier.close())));
   const tiers = wholeLadder(probed);
@@ -174,6 +176,9 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
           cacheDir: join(cacheDir, 'builds'),
           maxBundleBytes: config.maxBundleBytes,
           fetchModule: moduleFetchOf(egress.fetch, nextId),
+          ...(config.containers.installsDependencies
+            ? { vendor: vendorOf(config, tiers, cacheDir, (version, request) => invocations.run(version, request)) }
+            : {}),
         });
   closers.add(() => builder?.close());
   const supervisor = new Supervisor({
@@ -226,7 +231,7 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
   const releases = new Releases({
     functions: storage.functions,
     environments: variables,
-    routes: bothOf(routes, triggers.book),
+    routes: allOf(routes, triggers.book, supervisor.standing),
     retire: (version) => supervisor.retire(version),
     report,
   });
@@ -238,6 +243,7 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
     limits: config,
     defaultTier: config.remote.defaultTier,
     placeAuto: () => placeAuto(tiers),
+    runtimeVersion: (runtime, tier) => runtimeVersion(tiers, runtime, tier),
     wallLacks,
     defaultCordon: config.cordon,
     tiers,

@@ -8,6 +8,7 @@ import { createControlApp, type RequestListener } from '../control/app.ts';
 import { DEFAULT_RUNTIMES } from '../control/service-runtimes.ts';
 import { MAX_TIMEOUT_MS } from '../core/limits.ts';
 import { createGateway, createHttpServer, listen, stopListening, type OnRequest } from '../gateway/gateway.ts';
+import { PUBLIC_RATE } from '../gateway/public-rates.ts';
 import { readTls, watchTls } from '../gateway/tls.ts';
 import { createOutput, type Output } from '../observe/output.ts';
 import { redact } from '../observe/redaction.ts';
@@ -147,6 +148,12 @@ function createGatewayOf(
   const onRequest = requestLog(output, config.accessLog);
   const { functionRate, clientRate } = config;
   return createGateway({
+    publicRates: {
+      limits: parts.rateLimits,
+      perAddress: PUBLIC_RATE,
+      addressOf: (request) => origins.clientAddress(request, origins.trusts(request)),
+      report,
+    },
     functions: {
       routes,
       origins,

@@ -3,11 +3,13 @@
 import type { Config } from '../config.ts';
 import type { Capabilities } from '../core/capability.ts';
 import type { Tier } from '../core/tier.ts';
+import { createContainerTier } from '../tiers/container/container-tier.ts';
 import { createIsolateTier } from '../tiers/isolate/isolate-tier.ts';
 import { createRemoteTier, type RemoteTier } from '../tiers/remote/remote-tier.ts';
 import { createWasmTier } from '../tiers/wasm/wasm-tier.ts';
 import { createWorkerTier } from '../tiers/worker/worker-tier.ts';
 import type { WallSelection } from '../walls/select.ts';
+import { createContainerEngine } from './container-engine.ts';
 
 export interface TierSet {
   /** Those that run functions on this host. */
@@ -18,29 +20,34 @@ export interface TierSet {
 
 export function createTiers(
   config: Config,
-  { wall, probes }: WallSelection,
+  selection: WallSelection,
   cacheDir: string,
   capabilities: Capabilities,
   report: (line: string) => void,
 ): TierSet {
   return {
-    local: createLocalTiers(config, { wall, probes }, cacheDir, capabilities),
+    local: createLocalTiers(config, selection, cacheDir, capabilities),
     remote: remoteOf(config, capabilities, report),
   };
 }
 
 /** Of this machine, for a server and for `cordon executor` alike. */
 export function createLocalTiers(
-  { allowWasmWithoutOsWall }: Pick<Config, 'allowWasmWithoutOsWall'>,
-  { wall, probes }: WallSelection,
+  { allowWasmWithoutOsWall, containers }: Pick<Config, 'allowWasmWithoutOsWall' | 'containers'>,
+  selection: WallSelection,
   cacheDir: string,
   capabilities: Capabilities,
 ): readonly Tier[] {
-  const options = { wall, wallProbes: probes, cacheDir, capabilities };
+  const options = { wall: selection.wall, wallProbes: selection.probes, cacheDir, capabilities };
   return [
     createIsolateTier(options),
     createWasmTier({ ...options, allowWithoutOsWall: allowWasmWithoutOsWall }),
     createWorkerTier(options),
+    createContainerTier({
+      engine: createContainerEngine(containers, selection, cacheDir),
+      capabilities,
+      scratchMb: containers.scratchMb,
+    }),
   ];
 }
 

@@ -1,5 +1,6 @@
 /** Tiers: what works on this machine, and why the rest does not. */
 
+import type { Runtime } from '../core/runtime.ts';
 import { TIER_NAMES, type Tier, type TierName, type TierProbe } from '../core/tier.ts';
 
 /** What `POST /execute` promises: an isolate for each call (seed 001). */
@@ -10,20 +11,28 @@ export interface TierStatus {
   readonly probe: TierProbe;
   /** False: it has walls of its own, elsewhere. */
   readonly isLocal: boolean;
+  /** The languages that work in it. */
+  readonly runtimes: readonly Runtime[];
+  /** The most calls that one sandbox of it serves side by side, where the tier says. */
+  readonly concurrency?: number;
+  /** Functions have a network interface of their own, by which their clients reach egress beside `ctx.fetch`. */
+  readonly hasNetwork: boolean;
 }
 
 export type ProbedTier = TierStatus & { readonly tier: Tier };
 
 export function probeTiers(tiers: readonly Tier[]): Promise<ProbedTier[]> {
   return Promise.all(
-    tiers.map(async (tier) => ({
-      tier,
-      name: tier.name,
-      probe: await tier.probe(),
-      isLocal: tier.traits.isLocal,
-    })),
+    tiers.map(async (tier) => {
+      const probe = await tier.probe();
+      const { isLocal, runtimes = JAVASCRIPT, executorPerSandbox = false, hasNetwork = false } = tier.traits;
+      const one = executorPerSandbox ? { concurrency: 1 } : {};
+      return { tier, name: tier.name, probe, isLocal, runtimes, hasNetwork, ...one };
+    }),
   );
 }
+
+const JAVASCRIPT: readonly Runtime[] = ['javascript'];
 
 const NOT_YET: TierProbe = {
   works: false,
@@ -40,8 +49,14 @@ const NO_REMOTE: TierProbe = {
 export function wholeLadder(present: readonly ProbedTier[]): TierStatus[] {
   const missing = TIER_NAMES.filter((name) => !present.some((tier) => tier.name === name));
   return [
-    ...present.map(({ name, probe, isLocal }) => ({ name, probe, isLocal })),
-    ...missing.map((name) => ({ name, isLocal: name !== 'remote', probe: name === 'remote' ? NO_REMOTE : NOT_YET })),
+    ...present.map(({ tier: _, ...status }) => status),
+    ...missing.map((name) => ({
+      name,
+      isLocal: name !== 'remote',
+      runtimes: [],
+      hasNetwork: false,
+      probe: name === 'remote' ? NO_REMOTE : NOT_YET,
+    })),
   ];
 }
 

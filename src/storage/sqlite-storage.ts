@@ -14,6 +14,7 @@ import { MAX_NODE } from './database.ts';
 import type { Database } from './database.ts';
 import { LOG_STEPS, MAIN_STEPS, migrate } from './migrations/migrate.ts';
 import type { Steps } from './migrations/migrate.ts';
+import { takeBackLeases } from './queue/take-back.ts';
 import type { LogSchema, MainSchema } from './schema.ts';
 import { createSqlStorage } from './sql-storage.ts';
 import { openSqlite } from './sqlite-database.ts';
@@ -25,7 +26,9 @@ const LOGS_FILE = 'logs.db';
 
 /** Throws a {@link StartError}. */
 export async function openSqliteStorage(dataDir: string): Promise<Storage> {
-  return createSqlStorage(await openSqliteDatabase(dataDir));
+  const database = await openSqliteDatabase(dataDir);
+  await takeBackLeases(database);
+  return createSqlStorage(database);
 }
 
 /** Brought up to date. Throws a {@link StartError}. */

@@ -3,63 +3,32 @@
 import { toFault, type Fault } from '../core/faults.ts';
 import type { FunctionVersion } from '../core/function.ts';
 import type { Call, LogEntry, ResponseSink } from '../core/invocation.ts';
-import { MB, type Limits } from '../core/limits.ts';
 import type { QuarantineCause } from '../core/quarantine.ts';
-import type { Executor, ExecutorEvents, Place, TierName } from '../core/tier.ts';
-import type { Meter } from '../core/usage.ts';
-import type { Admission } from './admission.ts';
+import type { Executor, ExecutorEvents, ExitCause, Place } from '../core/tier.ts';
+import type { Blame, CordonIdentity, CordonOwner, CordonSet } from './cordon-seams.ts';
 import { CpuShares } from './cpu-shares.ts';
-import type { ExecutorPool } from './executor-pool.ts';
-import type { MemoryBudget } from './memory-budget.ts';
-import type { Quarantine } from './quarantine.ts';
+import { CpuWeight } from './cpu-weight.ts';
+import { MemoryBound } from './memory-bound.ts';
 import { Replicas } from './replicas.ts';
-import type { SupervisorOptions } from './supervisor-options.ts';
+import { Starved } from './starved.ts';
+import { Suspects } from './suspects.ts';
 import type { TenantLoad } from './tenant-loads.ts';
 
 /** What a sandbox with a small function takes, with some air: it decides how many one executor may hold. */
 const MB_A_SANDBOX = 4;
-/** What an executor may always use besides the heap of its largest function. */
-const MB_BESIDE_HEAP = 64;
-const KERNEL_SLACK_BYTES = 48 * MB;
-const MAX_SUSPECTS = 64;
-
-export interface CordonOwner {
-  readonly options: SupervisorOptions;
-  readonly quarantine: Quarantine;
-  readonly admission: Admission;
-  readonly budget: MemoryBudget;
-  readonly meter: Meter;
-  readonly cores: number;
-  poolOf(tier: TierName): ExecutorPool;
-  /** It takes no calls any more. While it is `draining`, it is still to be watched. */
-  dropCordon(cordon: Cordon, isDraining: boolean): void;
-  /** Finds another place for a call that nothing has begun, or fails it. It counts in its tenant's load already. */
-  rerun(version: FunctionVersion, call: Call, sink: ResponseSink, load: TenantLoad): void;
-}
-
-export interface CordonIdentity {
-  readonly key: string;
-  readonly tenant: string;
-  readonly tier: TierName;
-  /** It is for one version in quarantine: whatever happens in it is that version's doing. */
-  readonly isAlone: boolean;
-}
-
-/** Whose doing the end of an executor is, as far as can be told. */
-export interface Blame {
-  readonly versions: readonly FunctionVersion[];
-  readonly cause: QuarantineCause;
-}
 
 export class Cordon {
   readonly key: string;
   readonly tenant: string;
-  readonly tier: TierName;
   readonly isAlone: boolean;
   readonly owner: CordonOwner;
   /** Where its calls run. */
   place: Place;
   readonly cpu: CpuShares = new CpuShares();
+  readonly weight: CpuWeight = new CpuWeight();
+  readonly memory: MemoryBound;
+  readonly #identity: CordonIdentity;
+  readonly #set: CordonSet | null;
   /** By the version itself: executions of the same code have the same key, and limits and environments of their own. */
   readonly #versions = new Map<FunctionVersion, Replicas>();
   #executor: Executor | null = null;
@@ -67,27 +36,28 @@ export class Cordon {
   #ended = false;
   /** Why its executor is not used any more, while what runs in it may end. */
   #recycling: string | null = null;
+  /** It had its one sandbox. */
+  #spent = false;
+  /** The kernel has ended it for want of memory. */
+  #outOfMemory = false;
   /** Sandboxes that were closed in its executor. */
   #retirements = 0;
+  /** Calls that ended in it. */
+  #calls = 0;
   #drained: (() => void)[] = [];
-  /** Who waits for room to open a sandbox, longest first. */
-  readonly #starved = new Set<Replicas>();
-  #feeding = false;
-  /** Versions whose sandbox was lost with calls in it. */
-  readonly #suspects = new Set<FunctionVersion>();
+  readonly #starved = new Starved();
+  readonly #suspects = new Suspects();
   #usedMs: number = performance.now();
-  /** Its memory before any function was in it; what it may use is counted from there. */
-  #baseBytes = 0;
-  /** It never falls: what one function has left behind must not be another's excess. */
-  #memoryMb = 0;
 
-  constructor({ key, tenant, tier, isAlone }: CordonIdentity, owner: CordonOwner) {
-    this.key = key;
-    this.tenant = tenant;
-    this.tier = tier;
-    this.place = { tier, placement: 'local' };
-    this.isAlone = isAlone;
+  constructor(identity: CordonIdentity, owner: CordonOwner, set: CordonSet | null = null) {
+    this.#identity = identity;
+    this.key = identity.key;
+    this.tenant = identity.tenant;
+    this.place = { tier: identity.tier, placement: 'local' };
+    this.isAlone = identity.isAlone;
     this.owner = owner;
+    this.memory = new MemoryBound(owner.options.executorMemoryMb);
+    this.#set = set;
   }
 
   /** It has no executor any more. */
@@ -97,7 +67,7 @@ export class Cordon {
 
   /** It takes no calls any more: a new cordon takes its place. */
   get closed(): boolean {
-    return this.#ended || this.#recycling !== null;
+    return this.#ended || this.#spent || this.#recycling !== null;
   }
 
   get executor(): Executor | null {
@@ -125,29 +95,45 @@ export class Cordon {
     return this.#usedMs;
   }
 
-  get baseBytes(): number {
-    return this.#baseBytes;
+  /** What happens in it is one version's doing, and so is the CPU time that the kernel counts for it. */
+  get isExact(): boolean {
+    return this.isAlone || (!this.#identity.traits.sharesExecutor && this.#versions.size === 1);
   }
 
-  /** What its functions may use together. */
-  get memoryMb(): number {
-    return this.#memoryMb;
+  /** Where a function has its executor's own thread, only its deadline says that it has been silent for too long. */
+  get answersAtWork(): boolean {
+    return this.#identity.traits.executorPerSandbox !== true;
   }
 
-  /** The memory at which the executor is killed. */
-  get memoryBoundBytes(): number {
-    return this.#baseBytes + this.#memoryMb * MB;
+  /** Its executor ends by itself what is over its CPU time, by the engine's own count. */
+  get countsCpu(): boolean {
+    return this.#identity.traits.languageWall !== 'none';
+  }
+
+  /** It serves a version in quarantine. */
+  get isHeld(): boolean {
+    return this.isAlone && [...this.#versions.keys()].every((version) => this.owner.quarantine.holds(version));
+  }
+
+  /** A version of it is to stand ready though nobody calls it. */
+  get stands(): boolean {
+    for (const replicas of this.#versions.values()) if (replicas.stands) return true;
+    return false;
+  }
+
+  /** Whether one more sandbox may be opened. */
+  hasRoom(): boolean {
+    let open = 0;
+    for (const replicas of this.#versions.values()) open += replicas.sandboxes;
+    return open < this.owner.options.executorMemoryMb / MB_A_SANDBOX;
   }
 
   /** Whether one more sandbox may be opened; the one that was idle longest makes place for it. */
   makeRoom(): boolean {
-    let open = 0;
+    if (this.hasRoom()) return true;
     let longest: Replicas | null = null;
-    for (const replicas of this.#versions.values()) {
-      open += replicas.sandboxes;
+    for (const replicas of this.#versions.values())
       if (replicas.idleSinceMs < (longest?.idleSinceMs ?? Infinity)) longest = replicas;
-    }
-    if (open < this.owner.options.executorMemoryMb / MB_A_SANDBOX) return true;
     longest?.evictOne();
     return longest !== null;
   }
@@ -160,32 +146,40 @@ export class Cordon {
   /** A sandbox is gone; what an executor keeps of each is not known, so that it is replaced after many. */
   sandboxClosed(): void {
     this.#retirements++;
-    if (this.#retirements >= this.owner.options.recycleAfter)
-      this.recycle(`it has closed ${this.#retirements} sandboxes`);
+    if (this.#identity.traits.executorPerSandbox === true) this.#spend('its sandbox was closed');
+    else if (this.#retirements >= this.owner.options.recycleAfter)
+      this.#replace(`it has closed ${this.#retirements} sandboxes`);
     this.roomMade();
   }
 
   /** A sandbox was closed or has become idle: who waits for room may have its place, once this turn is over. */
   roomMade(): void {
-    if (this.#starved.size === 0 || this.#feeding) return;
-    this.#feeding = true;
-    queueMicrotask(() => {
-      this.#feeding = false;
-      this.#feedStarved();
-    });
+    this.#starved.feed(() => this.#ended);
   }
 
   run(version: FunctionVersion, call: Call, sink: ResponseSink, load: TenantLoad): void {
     const nowMs = performance.now();
     this.#usedMs = nowMs;
-    let replicas = this.#versions.get(version);
-    if (replicas === undefined) {
-      replicas = new Replicas(version, this);
-      this.#versions.set(version, replicas);
-      this.#makeRoomFor(version.limits);
-    }
-    replicas.run(call, sink, load, nowMs);
-    if (this.#executor === null && !this.#acquiring && !this.#ended) this.#acquire();
+    this.#replicasOf(version).run(call, sink, load, nowMs);
+    this.#acquireOnce();
+  }
+
+  /** Gets its executor, for what waits in the set that it belongs to. */
+  start(version: FunctionVersion): void {
+    this.#replicasOf(version);
+    this.#acquireOnce();
+  }
+
+  /** From now on, so many sandboxes of it are there, called or not, as far as there is room. True: an executor is started. */
+  stand(version: FunctionVersion, count: number): boolean {
+    if (count === 0 && !this.#versions.has(version)) return false;
+    this.#replicasOf(version).stand(count);
+    return this.#acquireOnce();
+  }
+
+  /** Whether a call of it would run at once. */
+  hasRoomFor(version: FunctionVersion): boolean {
+    return this.#versions.get(version)?.hasRoom === true;
   }
 
   retire(version: FunctionVersion): void {
@@ -198,6 +192,7 @@ export class Cordon {
     this.flush(replicas);
     if (this.#versions.get(replicas.version) === replicas) this.#versions.delete(replicas.version);
     this.#starved.delete(replicas);
+    if (this.#set !== null && this.#versions.size === 0) this.#spend('its version is not called any more');
   }
 
   /** Tells the meter what a version's runs took. */
@@ -209,13 +204,12 @@ export class Cordon {
   /** Should the executor end now without a word, this version is one that may have ended it. */
   suspect(version: FunctionVersion): void {
     this.#suspects.add(version);
-    const [first] = this.#suspects;
-    if (this.#suspects.size > MAX_SUSPECTS && first !== undefined) this.#suspects.delete(first);
   }
 
   /** A version misbehaved, and its executor lives on: it goes elsewhere, or nowhere, while what runs of it here may end. */
   moveOut(replicas: Replicas, cause: QuarantineCause): void {
     this.owner.quarantine.strike(replicas.version, cause, this.isAlone);
+    this.#set?.struck();
     replicas.moveWaiting();
     if (!this.isAlone) replicas.retire();
   }
@@ -233,11 +227,21 @@ export class Cordon {
     if (this.#drained.length > 0 || this.#recycling !== null) this.#rest();
   }
 
+  /** One that served a call. What a whole process keeps of those that are over is not known, so that it is replaced. */
+  callSettled(nowMs: number): void {
+    const { recycleAfterCalls } = this.owner.options;
+    this.#calls++;
+    if (this.#identity.traits.languageWall === 'none' && this.#calls >= recycleAfterCalls)
+      this.#replace(`it has served ${this.#calls} calls`);
+    this.settled(nowMs);
+  }
+
   /** Gives the executor up: what came may still run in it, what comes goes to the next one. */
   recycle(reason: string): void {
-    if (this.closed) return;
+    if (this.#ended || this.#recycling !== null) return;
     this.#recycling = reason;
     this.owner.dropCordon(this, true);
+    this.#set?.cordonClosed(this, null);
     this.#rest();
   }
 
@@ -262,6 +266,30 @@ export class Cordon {
     const versions = new Map(blame?.versions.map((version) => [version.key, version]));
     for (const version of versions.values())
       this.owner.quarantine.strike(version, (blame as Blame).cause, this.isAlone);
+    if (versions.size > 0) this.#set?.struck();
+  }
+
+  #replicasOf(version: FunctionVersion): Replicas {
+    let replicas = this.#versions.get(version);
+    if (replicas === undefined) {
+      replicas = new Replicas(version, this, this.#set?.queue ?? null);
+      this.#versions.set(version, replicas);
+      this.memory.makeRoomFor(version.limits);
+      this.weight.set(this.#identity.isOfOne ? this.#versions.keys() : [], this.isHeld);
+    }
+    return replicas;
+  }
+
+  /** Later, because it may be its executor that is dying: what that says of itself decides who is to blame. */
+  #spend(reason: string): void {
+    this.#spent = true;
+    setImmediate(() => this.recycle(reason));
+  }
+
+  /** One that is worn out. */
+  #replace(reason: string): void {
+    if (!this.closed) this.owner.options.report(`executor of ${this.key}: replaced, because ${reason}`);
+    this.recycle(reason);
   }
 
   /** Nothing runs or waits here now, perhaps. */
@@ -271,24 +299,21 @@ export class Cordon {
     if (this.#recycling !== null && !this.#ended) void this.end(this.#recycling);
   }
 
-  #feedStarved(): void {
-    if (this.#ended) return;
-    for (const replicas of [...this.#starved]) {
-      this.#starved.delete(replicas);
-      replicas.pump();
-      // It took all the room there was and waits for more, now behind the others.
-      if (this.#starved.has(replicas)) return;
-    }
+  #acquireOnce(): boolean {
+    const isDue = this.#executor === null && !this.#acquiring && !this.#ended;
+    if (isDue) this.#acquire();
+    return isDue;
   }
 
   #acquire(): void {
     this.#acquiring = true;
     const failed = (error: unknown): void => {
       const fault = toFault(error);
-      this.#close((replicas) => replicas.failWaiting(fault));
+      this.#close((replicas) => replicas.failWaiting(fault), fault);
     };
+    const { tier, runtime } = this.#identity;
     try {
-      const taken = this.owner.poolOf(this.tier).take(this.tenant);
+      const taken = this.owner.poolOf(tier, runtime).take(this.tenant);
       if (!(taken instanceof Promise)) return this.#bind(taken);
       taken.then((executor) => (this.#ended ? void executor.kill('its cordon ended') : this.#bind(executor)), failed);
     } catch (error) {
@@ -300,30 +325,22 @@ export class Cordon {
     this.#acquiring = false;
     this.#executor = executor;
     this.place = executor.place ?? this.place;
-    this.#baseBytes = executor.usage()?.rssBytes ?? 0;
-    this.owner.budget.bound(this.#baseBytes);
+    this.memory.bind(executor);
+    this.weight.bind(executor);
+    this.owner.budget.bound(this.memory.baseBytes);
     this.cpu.start(executor.cpuMs() ?? 0);
     executor.listen(this.#eventsOf(executor));
     if (this.#ended) return;
-    this.#hold();
-    for (const replicas of this.#versions.values()) replicas.pump();
-  }
-
-  /** The operator's measure, less where every function here wants less, and more where the largest would not fit. */
-  #makeRoomFor({ memoryMb, processMemoryMb }: Limits): void {
-    const ownMb = Math.min(processMemoryMb, this.owner.options.executorMemoryMb);
-    this.#memoryMb = Math.max(this.#memoryMb, ownMb, memoryMb + MB_BESIDE_HEAP);
-    this.#hold();
-  }
-
-  /** The kernel's bound lies above ours, because a cgroup counts caches too: it is for what grows faster than we look. */
-  #hold(): void {
-    this.#executor?.holdTo?.(this.memoryBoundBytes + KERNEL_SLACK_BYTES);
+    for (const replicas of this.#versions.values()) {
+      replicas.restand();
+      replicas.pump();
+    }
   }
 
   #eventsOf({ id }: Executor): ExecutorEvents {
     const { report, logs } = this.owner.options;
     return {
+      faultOf: (cause) => this.#onDying(cause),
       onExit: (reason) => this.#onExit(reason),
       onBroken: (reason, culprit) => {
         report(`executor ${id} of ${this.key}: ${reason}`);
@@ -346,18 +363,30 @@ export class Cordon {
     this.#rest();
   }
 
+  /** As if the watch had seen it: what runs is to blame, before it hears of it. */
+  #onDying(cause: ExitCause): Fault | null {
+    if (this.#ended || cause !== 'memory') return null;
+    const versions = this.running();
+    this.#outOfMemory = true;
+    this.#blame({ versions, cause: 'executor-memory' });
+    this.#close((replicas) => replicas.moveWaiting());
+    return this.memory.faultOf(versions);
+  }
+
   #onExit(reason: string): void {
-    if (this.#ended) return;
+    if (this.#ended && !this.#outOfMemory) return;
     this.owner.options.report(`executor of ${this.key}: ${reason}`);
+    if (this.#ended) return;
     this.#blame({ versions: [...this.running(), ...this.#suspects], cause: 'crash' });
     this.#close((replicas) => replicas.moveWaiting());
   }
 
   /** A new cordon takes its place from here on; what waits is handed to `forWaiting`. */
-  #close(forWaiting: (replicas: Replicas) => void): void {
+  #close(forWaiting: (replicas: Replicas) => void, fault: Fault | null = null): void {
     if (this.#ended) return;
     this.#ended = true;
     this.owner.dropCordon(this, false);
+    this.#set?.cordonClosed(this, fault);
     for (const replicas of [...this.#versions.values()]) {
       forWaiting(replicas);
       this.flush(replicas);

@@ -1,51 +1,48 @@
 /** Replicas: the sandboxes of one version in one cordon, and the calls that wait for one of them. */
 
-import { Fault } from '../core/faults.ts';
+import type { Fault } from '../core/faults.ts';
 import type { FunctionVersion } from '../core/function.ts';
 import type { Call, ResponseSink } from '../core/invocation.ts';
 import { limitText, type Limits } from '../core/limits.ts';
 import type { QuarantineCause } from '../core/quarantine.ts';
 import type { Executor } from '../core/tier.ts';
-import { exchangeOf } from './admission.ts';
+import { CallQueue, type WaitingCall } from './call-queue.ts';
 import type { Cordon } from './cordon.ts';
 import { RunMeter } from './run-meter.ts';
 import { longestIdle, newSlot, type Slot } from './slot.ts';
 import type { TenantLoad } from './tenant-loads.ts';
 
-const MAX_WAITING = 1_000;
-/** A call that waits longer than this has met an overload, not a queue. */
-const MAX_WAIT_MS = 10_000;
-/** Sandboxes of one version that serves one invocation at a time. */
+/** Sandboxes of one version that serves one invocation at a time, where it does not say how many. */
 const MAX_EXCLUSIVE = 32;
 /** Who used this share of its time as CPU time until the time was over did not wait for anything. */
 const SPIN_SHARE = 0.3;
 /** The kernel counts for the whole executor, in steps of 10 ms, and others may run in it. */
 const HINT_SHARE = 0.4;
 
-interface WaitingCall {
-  readonly call: Call;
-  readonly sink: ResponseSink;
-  readonly load: TenantLoad;
-  readonly sinceMs: number;
-  /** It is in the queue, and may be cancelled. */
-  queued: boolean;
-}
-
 export class Replicas {
   readonly version: FunctionVersion;
   readonly meter: RunMeter = new RunMeter();
   readonly #cordon: Cordon;
   readonly #maxSlots: number;
-  #slots: Slot[] = [];
-  #waiting: WaitingCall[] = [];
+  readonly #queue: CallQueue;
+  /** The queue is that of a set of cordons: it is not this one's to move or to fail. */
+  readonly #isShared: boolean;
+  readonly #slots: Slot[] = [];
+  /** Sandboxes that stand ready whether or not they are called. */
+  #standing = 0;
   /** The tenant's; every call here is one of it. */
   #load: TenantLoad | null = null;
   #retired = false;
 
-  constructor(version: FunctionVersion, cordon: Cordon) {
+  /** `shared`: what waits for it and others like it, each of which is the one sandbox of its executor. */
+  constructor(version: FunctionVersion, cordon: Cordon, shared: CallQueue | null) {
+    const { concurrency, maxReplicas } = version.limits;
     this.version = version;
     this.#cordon = cordon;
-    this.#maxSlots = version.limits.concurrency === 1 ? MAX_EXCLUSIVE : cordon.owner.cores;
+    this.#isShared = shared !== null;
+    this.#maxSlots = this.#isShared ? 1 : (maxReplicas ?? (concurrency === 1 ? MAX_EXCLUSIVE : cordon.owner.cores));
+    this.#queue =
+      shared ?? new CallQueue({ left: (waiting) => this.#left(waiting), fail: (...args) => this.#fail(...args) });
     this.#retired = version.ephemeral;
   }
 
@@ -54,7 +51,19 @@ export class Replicas {
   }
 
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#isShared ? 0 : this.#queue.length;
+  }
+
+  /** Whether it is to stand ready though nobody calls it. */
+  get stands(): boolean {
+    return this.#standing > 0;
+  }
+
+  /** Whether a call would run at once. */
+  get hasRoom(): boolean {
+    const { executor, closed } = this.#cordon;
+    if (executor === null || closed || this.#retired) return false;
+    return this.#freest() !== null || this.#slots.length < this.#maxSlots;
   }
 
   get sandboxes(): number {
@@ -67,48 +76,52 @@ export class Replicas {
 
   run(call: Call, sink: ResponseSink, load: TenantLoad, nowMs: number): void {
     this.#load = load;
-    const slot = this.#waiting.length === 0 ? this.#freeSlot() : null;
+    const slot = this.#queue.length === 0 ? this.#freeSlot() : null;
     if (slot !== null) return this.#start(slot, call, sink, nowMs);
-    this.#wait(call, sink, load, nowMs);
+    this.#queue.add(call, sink, load, nowMs);
   }
 
   /** Gives waiting calls to free slots. */
   pump(): void {
-    while (this.#waiting.length > 0) {
+    while (this.#queue.length > 0) {
       const slot = this.#freeSlot();
       if (slot === null) return;
-      const next = this.#dequeue();
-      if (next !== undefined) this.#start(slot, next.call, next.sink, performance.now());
+      const next = this.#queue.take();
+      if (next === undefined) return;
+      this.#load = next.load;
+      this.#start(slot, next.call, next.sink, performance.now());
     }
+  }
+
+  /** So many sandboxes are to be there from now on, called or not; opens those that there is room for. */
+  stand(count: number): void {
+    this.#standing = Math.min(count, this.#maxSlots);
+    this.restand();
+  }
+
+  /** Opens what is missing of those that are to stand ready. */
+  restand(): void {
+    const { executor, ended } = this.#cordon;
+    if (executor === null || ended || this.#retired) return;
+    while (this.#slots.length < this.#standing && this.#cordon.hasRoom()) this.#open(executor);
   }
 
   /** Nothing has begun what waits here: it looks for another executor. */
   moveWaiting(): void {
-    for (let next = this.#dequeue(); next !== undefined; next = this.#dequeue()) {
+    if (this.#isShared) return;
+    for (let next = this.#queue.take(); next !== undefined; next = this.#queue.take()) {
       next.call.attempts++;
       this.#cordon.owner.rerun(this.version, next.call, next.sink, next.load);
     }
   }
 
   failWaiting(fault: Fault): void {
-    for (let next = this.#dequeue(); next !== undefined; next = this.#dequeue())
-      this.#fail(next.sink, next.load, fault);
+    if (!this.#isShared) this.#queue.failAll(fault);
   }
 
   /** Fails what has waited too long. Called by the watch. */
   expire(nowMs: number): void {
-    for (
-      let first = this.#waiting[0];
-      first !== undefined && nowMs - first.sinceMs > MAX_WAIT_MS;
-      first = this.#waiting[0]
-    ) {
-      this.#dequeue();
-      this.#fail(
-        first.sink,
-        first.load,
-        new Fault('OVERLOADED', 'The request waited too long for a sandbox', { retryAfterSeconds: 1 }),
-      );
-    }
+    if (!this.#isShared) this.#queue.expire(nowMs);
   }
 
   /** performance.now() since when the longest idle sandbox has been idle; Infinity where none is. */
@@ -122,16 +135,21 @@ export class Replicas {
     if (slot !== null) this.#close(slot);
   }
 
-  /** Closes the sandboxes that nobody uses now, and has used since then; what has none left is forgotten. */
+  /**
+   * Closes the sandboxes that nobody uses now, and has used since then; what has none left is forgotten. Where no time is
+   * given their memory is wanted, and none of them stands ready.
+   */
   evictIdle(sinceMs: number = Infinity): void {
     const idle = this.#slots.filter(({ sandbox }) => sandbox.inFlight === 0 && sandbox.idleSinceMs < sinceMs);
-    for (const slot of idle) this.#close(slot);
-    if (this.#slots.length + this.#waiting.length + this.inFlight === 0) this.#cordon.forget(this);
+    const kept = sinceMs === Infinity ? 0 : Math.max(0, this.#standing - (this.#slots.length - idle.length));
+    for (const slot of idle.slice(kept)) this.#close(slot);
+    if (!this.#isShared && !this.stands && this.#isEmpty) this.#cordon.forget(this);
   }
 
   /** No more calls will come: its sandboxes are closed as they become idle. */
   retire(): void {
     this.#retired = true;
+    this.#standing = 0;
     for (const slot of [...this.#slots]) {
       slot.retired = true;
       if (slot.sandbox.inFlight === 0) this.#close(slot);
@@ -141,17 +159,28 @@ export class Replicas {
 
   /** The slot with the fewest calls that has room; opens another sandbox where all are full and one more is allowed. */
   #freeSlot(): Slot | null {
+    const best = this.#freest();
+    if (best !== null) return best;
+    const { executor } = this.#cordon;
+    if (executor === null || this.#isOver || this.#slots.length >= this.#maxSlots) return null;
+    if (this.#cordon.makeRoom()) return this.#open(executor);
+    this.#cordon.starve(this);
+    return null;
+  }
+
+  #freest(): Slot | null {
+    if (this.#isOver) return null;
     let best: Slot | null = null;
     for (const slot of this.#slots) {
       if (slot.retired || slot.sandbox.inFlight >= this.version.limits.concurrency) continue;
       if (best === null || slot.sandbox.inFlight < best.sandbox.inFlight) best = slot;
     }
-    if (best !== null) return best;
-    const { executor } = this.#cordon;
-    if (executor === null || this.#cordon.ended || this.#slots.length >= this.#maxSlots) return null;
-    if (this.#cordon.makeRoom()) return this.#open(executor);
-    this.#cordon.starve(this);
-    return null;
+    return best;
+  }
+
+  /** What waits for this cordon may still run while it is given up; what waits for others as well is theirs. */
+  get #isOver(): boolean {
+    return this.#isShared ? this.#cordon.closed : this.#cordon.ended;
   }
 
   #open(executor: Executor): Slot {
@@ -192,12 +221,12 @@ export class Replicas {
       this.#wentWrong(slot, fault, nowMs);
     slot.stuckSinceMs = nowMs;
     slot.stuckCpuMs = 0;
-    if (this.#retired && this.#waiting.length === 0) slot.retired = true;
+    if (this.#retired && this.waiting === 0) slot.retired = true;
     if (slot.retired && slot.sandbox.inFlight === 0) this.#close(slot);
     this.pump();
     if (!slot.retired && slot.sandbox.inFlight === 0) this.#cordon.roomMade();
     this.#forgetIfEmpty();
-    this.#cordon.settled(nowMs);
+    this.#cordon.callSettled(nowMs);
     if (this.#cordon.ended) this.#cordon.flush(this);
   }
 
@@ -223,35 +252,13 @@ export class Replicas {
     setImmediate(() => this.#cordon.owner.rerun(this.version, call, sink, load));
   }
 
-  #wait(call: Call, sink: ResponseSink, load: TenantLoad, sinceMs: number): void {
-    if (this.#waiting.length >= MAX_WAITING) {
-      return this.#fail(
-        sink,
-        load,
-        new Fault('OVERLOADED', 'Too many requests wait for this function', { retryAfterSeconds: 1 }),
-      );
-    }
-    const waiting: WaitingCall = { call, sink, load, sinceMs, queued: true };
-    this.#waiting.push(waiting);
-    sink.attach(exchangeOf(() => this.#leaveQueue(waiting)));
-  }
-
-  #dequeue(): WaitingCall | undefined {
-    const next = this.#waiting.shift();
-    if (next !== undefined) next.queued = false;
-    return next;
-  }
-
-  #leaveQueue(waiting: WaitingCall): void {
-    if (!waiting.queued) return;
-    waiting.queued = false;
-    this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
-    this.#cordon.owner.admission.leave(waiting.load);
+  #left({ load }: WaitingCall): void {
+    this.#cordon.owner.admission.leave(load);
     this.#forgetIfEmpty();
     this.#cordon.settled(performance.now());
   }
 
-  #fail(sink: ResponseSink, load: TenantLoad, fault: Fault): void {
+  #fail({ sink, load }: WaitingCall, fault: Fault): void {
     this.#cordon.owner.admission.leave(load);
     this.meter.countFault(fault.code);
     this.#forgetIfEmpty();
@@ -273,8 +280,12 @@ export class Replicas {
     this.#cordon.sandboxClosed();
   }
 
+  get #isEmpty(): boolean {
+    return this.#slots.length + this.waiting + this.inFlight === 0;
+  }
+
   #forgetIfEmpty(): void {
-    if (this.#retired && this.#slots.length + this.#waiting.length + this.inFlight === 0) this.#cordon.forget(this);
+    if (this.#retired && this.#isEmpty) this.#cordon.forget(this);
   }
 }
 

@@ -18,6 +18,10 @@ export interface SupervisorBounds {
   readonly idleMs: number;
   /** Sandboxes that an executor may close before it is replaced. */
   readonly recycleAfter: number;
+  /** Calls that an executor may serve before it is replaced, where functions have a whole process to leave things in. */
+  readonly recycleAfterCalls: number;
+  /** Executors that one version may have where each hosts one sandbox, and the version says nothing. */
+  readonly maxReplicas: number;
 }
 
 export const DEFAULT_BOUNDS: SupervisorBounds = {
@@ -26,6 +30,8 @@ export const DEFAULT_BOUNDS: SupervisorBounds = {
   cpuMs: 30_000,
   idleMs: 10 * 60_000,
   recycleAfter: 5_000,
+  recycleAfterCalls: 10_000,
+  maxReplicas: 16,
 };
 
 export interface SupervisorSettings extends Partial<SupervisorBounds> {
@@ -37,6 +43,8 @@ export interface SupervisorSettings extends Partial<SupervisorBounds> {
   readonly logs: LogSink;
   /** Executors kept booted and unbound, for each tier. */
   readonly poolSize: number;
+  /** The same for each runtime of a tier besides its first, once a version of it was deployed or called; by default 1. */
+  readonly runtimePoolSize?: number;
   /** Tiers whose executors wait from the start on; those of others do once one was needed. By default all of them. */
   readonly readyTiers?: readonly TierName[];
   /** What the sandboxes of one executor may use together, beyond its own base. */

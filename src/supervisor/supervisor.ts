@@ -11,14 +11,21 @@ import type { FunctionVersion } from '../core/function.ts';
 import type { Call, Invoker, ResponseSink } from '../core/invocation.ts';
 import { isPrivileged } from '../core/principal.ts';
 import type { QuarantinedVersion, QuarantineEvent } from '../core/quarantine.ts';
+import type { Runtime } from '../core/runtime.ts';
 import type { TierName } from '../core/tier.ts';
 import type { Meter } from '../core/usage.ts';
 import { UNKNOWN_WALL, wallRefusal, type WallLacks } from '../core/wall-level.ts';
 import { Admission } from './admission.ts';
-import { Cordon, type CordonOwner } from './cordon.ts';
-import { ExecutorPool } from './executor-pool.ts';
+import { Cordon } from './cordon.ts';
+import { identify } from './cordon-identity.ts';
+import type { CordonIdentity, CordonOwner, CordonSet } from './cordon-seams.ts';
+import type { ExecutorPool } from './executor-pool.ts';
 import { MemoryBudget } from './memory-budget.ts';
+import { Pools } from './pools.ts';
 import { Quarantine } from './quarantine.ts';
+import type { ReplicaSet } from './replica-set.ts';
+import { ReplicaSets } from './replica-sets.ts';
+import { Standing } from './standing.ts';
 import { DEFAULT_BOUNDS, type SupervisorOptions, type SupervisorSettings } from './supervisor-options.ts';
 import { TenantLoads, type TenantLoad } from './tenant-loads.ts';
 import { startWatch, type Watch } from './watch.ts';
@@ -47,6 +54,9 @@ export interface SupervisorState {
   readonly refused: number;
 }
 
+/** What takes calls of a version: the cordon that it is in, or the set of those that are its own. */
+type Runner = Cordon | ReplicaSet;
+
 export class Supervisor implements CordonOwner, Invoker {
   readonly options: SupervisorOptions;
   readonly cores: number = availableParallelism();
@@ -54,13 +64,16 @@ export class Supervisor implements CordonOwner, Invoker {
   readonly admission: Admission;
   readonly budget: MemoryBudget;
   readonly meter: Meter;
-  readonly #pools = new Map<TierName, ExecutorPool>();
+  /** Hears of routes; see {@link Standing}. */
+  readonly standing: Standing;
+  readonly #pools: Pools;
   readonly #cordons = new Map<string, Cordon>();
   /** They take no calls any more, and still run some. */
   readonly #draining = new Set<Cordon>();
+  readonly sets: ReplicaSets = new ReplicaSets(this);
   readonly #tenants: TenantLoads;
-  /** The hot path's only look-up: from a version to the cordon that serves it. */
-  #cordonOf = new WeakMap<FunctionVersion, Cordon>();
+  /** The hot path's only look-up: from a version to what serves it. */
+  #runnerOf = new WeakMap<FunctionVersion, Runner>();
   readonly #watch: Watch;
   #lane = 0;
   #closing = false;
@@ -69,8 +82,11 @@ export class Supervisor implements CordonOwner, Invoker {
     const options = { ...DEFAULT_BOUNDS, ...settings };
     this.options = options;
     this.meter = options.meter ?? NO_METER;
-    for (const tier of options.tiers)
-      this.#pools.set(tier.name, new ExecutorPool(tier, options.poolSize, options.report));
+    this.#pools = new Pools(options);
+    this.standing = new Standing({
+      prepare: ({ tier, runtime }) => this.#pools.prepare(tier, runtime),
+      stand: (version, count) => this.#stand(version, count),
+    });
     this.#tenants = new TenantLoads((tenant) => options.tenantConcurrency(tenant));
     this.quarantine = new Quarantine((event) => this.#quarantined(event));
     this.budget = new MemoryBudget(options.hostMemoryMb, options.report);
@@ -78,16 +94,14 @@ export class Supervisor implements CordonOwner, Invoker {
       hostConcurrency: options.hostConcurrency,
       queueMs: options.queueMs,
       start: (version, call, sink, load) => this.#place(version, call, sink, load),
-      refuse: (version, sink, fault) => this.#refuse(version, sink, fault),
+      refuse: (version, sink, fault) => this.refuse(version, sink, fault),
     });
     this.#watch = startWatch(this);
   }
 
   /** Fills the pools, so that the first function of a tenant does not wait for a process. */
   async start(): Promise<void> {
-    const { readyTiers } = this.options;
-    const ready = [...this.#pools.values()].filter(({ tier }) => readyTiers?.includes(tier.name) !== false);
-    await Promise.all(ready.map((pool) => pool.fill()));
+    await this.#pools.start();
   }
 
   get cordons(): readonly Cordon[] {
@@ -105,7 +119,7 @@ export class Supervisor implements CordonOwner, Invoker {
   rerun(version: FunctionVersion, call: Call, sink: ResponseSink, load: TenantLoad): void {
     if (!this.#closing && call.attempts < MAX_ATTEMPTS) return this.#place(version, call, sink, load);
     this.admission.leave(load);
-    this.#refuse(
+    this.refuse(
       version,
       sink,
       this.#closing
@@ -119,6 +133,7 @@ export class Supervisor implements CordonOwner, Invoker {
 
   /** A function was deleted or replaced: what it has in memory is freed once idle. */
   retire(version: FunctionVersion): void {
+    this.sets.retire(version);
     for (const cordon of this.cordons) cordon.retire(version);
   }
 
@@ -137,10 +152,9 @@ export class Supervisor implements CordonOwner, Invoker {
   }
 
   state(): SupervisorState {
-    const pools = [...this.#pools.values()];
     return {
       executors: this.cordons.filter(({ executor, ended }) => executor !== null && !ended).length,
-      spareExecutors: pools.reduce((sum, { ready }) => sum + ready, 0),
+      spareExecutors: this.#pools.ready,
       memoryBytes: this.budget.usedBytes,
       admitted: this.admission.admitted,
       queued: this.admission.queued,
@@ -148,11 +162,20 @@ export class Supervisor implements CordonOwner, Invoker {
     };
   }
 
-  poolOf(tier: TierName): ExecutorPool {
-    const pool = this.#pools.get(tier);
-    if (pool === undefined)
-      throw new Fault('TIER_UNAVAILABLE', `The tier ${tier} does not work here: ${this.options.whyNot(tier)}`);
-    return pool;
+  poolOf(tier: TierName, runtime: Runtime): ExecutorPool {
+    return this.#pools.of(tier, runtime);
+  }
+
+  openCordon(identity: CordonIdentity, set?: CordonSet): Cordon {
+    if (identity.traits.isLocal) this.budget.requireRoom(this.#cordons.values(), set !== undefined && set.size > 0);
+    const cordon = new Cordon(identity, this, set);
+    this.#cordons.set(identity.key, cordon);
+    return cordon;
+  }
+
+  refuse(version: FunctionVersion, sink: ResponseSink, fault: Fault): void {
+    this.meter.add(version, { ...NOTHING, faults: new Map([[fault.code, 1]]) });
+    sink.fail(fault);
   }
 
   dropCordon(cordon: Cordon, isDraining: boolean): void {
@@ -165,19 +188,26 @@ export class Supervisor implements CordonOwner, Invoker {
   async close(graceMs: number): Promise<void> {
     this.#closing = true;
     this.admission.close(new Fault('SHUTTING_DOWN', 'Cordon is shutting down'));
-    const idle = Promise.all(this.cordons.map((cordon) => cordon.drained()));
+    const idle = this.#drained();
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, graceMs);
     await Promise.race([idle, late]);
     clearTimeout(timer);
     this.#watch.stop();
+    for (const { queue } of this.sets) queue.failAll(new Fault('SHUTTING_DOWN', 'Cordon is shutting down'));
     await Promise.all(this.cordons.map((cordon) => cordon.end('Cordon is shutting down')));
-    await Promise.all([...this.#pools.values()].map((pool) => pool.close()));
+    await this.#pools.close();
+  }
+
+  /** First what waits for executors that are to come, then what runs. */
+  async #drained(): Promise<void> {
+    await Promise.all([...this.sets].map(({ queue }) => queue.empty()));
+    await Promise.all(this.cordons.map((cordon) => cordon.drained()));
   }
 
   #throttle(version: FunctionVersion, sink: ResponseSink): void {
     const limit = this.options.tenantConcurrency(version.tenant);
-    this.#refuse(
+    this.refuse(
       version,
       sink,
       new Fault('THROTTLED', `More than ${limit} requests of this tenant are running or waiting`, {
@@ -187,70 +217,70 @@ export class Supervisor implements CordonOwner, Invoker {
     );
   }
 
-  /** Gives an admitted call to the cordon of its version. */
+  /** Gives an admitted call to what serves its version. */
   #place(version: FunctionVersion, call: Call, sink: ResponseSink, load: TenantLoad): void {
-    const known = this.#cordonOf.get(version);
-    if (known !== undefined && !known.closed && !isPrivileged(call.principal))
-      return known.run(version, call, sink, load);
-    let cordon;
+    const isOwn = isPrivileged(call.principal);
+    const known = this.#runnerOf.get(version);
+    if (known !== undefined && !known.closed && !isOwn) return known.run(version, call, sink, load);
+    let runner;
     try {
-      cordon = this.#cordonFor(version, call);
+      runner = this.#runnerFor(version, isOwn);
     } catch (error) {
       this.admission.leave(load);
-      return this.#refuse(version, sink, toFault(error));
+      return this.refuse(version, sink, toFault(error));
     }
-    cordon.run(version, call, sink, load);
+    runner.run(version, call, sink, load);
   }
 
   /** Throws QUARANTINED, OVERLOADED, and TIER_UNAVAILABLE where a weaker wall stands than the version was deployed for. */
-  #cordonFor(version: FunctionVersion, call: Call): Cordon {
+  #runnerFor(version: FunctionVersion, isPrivilegedCall: boolean): Runner {
+    const { traits } = this.#pools.tier(version.tier);
     // Another host has walls of its own, and holds them against what the version asks for.
-    const isLocal = this.#pools.get(version.tier)?.tier.traits.isLocal !== false;
-    const lacks = isLocal ? (this.options.wallLacks ?? UNKNOWN_WALL) : NOTHING_LACKS;
+    const lacks = traits.isLocal ? (this.options.wallLacks ?? UNKNOWN_WALL) : NOTHING_LACKS;
     const refusal = wallRefusal(version.minimumWall, lacks) ?? this.quarantine.refusal(version);
     if (refusal !== null) throw refusal;
     const isHeld = this.quarantine.holds(version);
-    const key = this.#keyOf(version, call, isHeld);
-    let cordon = this.#cordons.get(key);
-    if (cordon === undefined || cordon.closed) {
-      if (isLocal) this.budget.requireRoom(this.#cordons.values());
-      cordon = new Cordon(
-        { key, tenant: version.tenant, tier: version.tier, isAlone: isHeld && !version.ephemeral },
-        this,
-      );
-      this.#cordons.set(key, cordon);
+    const runner = this.#find(identify(version, traits, { isHeld, isPrivileged: isPrivilegedCall }), version);
+    if (!isPrivilegedCall) this.#runnerOf.set(version, runner);
+    return runner;
+  }
+
+  #find(identity: CordonIdentity, version: FunctionVersion): Runner {
+    if (identity.traits.executorPerSandbox === true) return this.sets.of(version, identity);
+    // Executions need an isolate each, and an executor makes them one after another: each core has an executor of its own.
+    const isExecution = version.ephemeral && identity.traits.sharesExecutor;
+    const key = isExecution ? `${identity.key} executions ${this.#nextLane()}` : identity.key;
+    const cordon = this.#cordons.get(key);
+    return cordon === undefined || cordon.closed ? this.openCordon({ ...identity, key }) : cordon;
+  }
+
+  /** What nobody calls waits for a time when there is ample room. False: nothing was started. */
+  #stand(version: FunctionVersion, count: number): boolean {
+    const known = this.#runnerOf.get(version);
+    const runner = known?.closed === false ? known : null;
+    if (count === 0) this.#stopStanding(version);
+    if (count === 0 || this.#closing || !this.budget.isAmple) return false;
+    try {
+      return (runner ?? this.#runnerFor(version, false)).stand(version, count);
+    } catch {
+      // It is refused now, as a call would be.
+      return false;
     }
-    if (!isPrivileged(call.principal)) this.#cordonOf.set(version, cordon);
-    return cordon;
   }
 
-  /**
-   * Who is in quarantine is alone; privileged callers never share with others; the rest is the version's own choice.
-   * Executions in quarantine share with each other: code costs nothing to make up, and executors do. Where a tier has an
-   * executor serve one function alone, nobody shares.
-   */
-  #keyOf(version: FunctionVersion, call: Call, isHeld: boolean): string {
-    const isLone = this.#pools.get(version.tier)?.tier.traits.sharesExecutor === false;
-    const set = isHeld
-      ? `alone ${version.tenant} ${version.ephemeral && !isLone ? '' : version.key}`
-      : version.cordon === 'function' || isLone
-        ? `function ${version.tenant}/${isLone && version.ephemeral ? version.key : version.name}`
-        : version.cordon === 'tenant'
-          ? `tenant ${version.tenant}`
-          : 'shared';
-    const privileged = isPrivileged(call.principal) ? ' privileged' : '';
-    return `${version.tier} ${set}${privileged}${version.ephemeral && !isLone ? this.#nextLane() : ''}`;
+  #stopStanding(version: FunctionVersion): void {
+    this.sets.stopStanding(version);
+    for (const cordon of this.cordons) cordon.stand(version, 0);
   }
 
-  /** Executions need an isolate each, and an executor makes them one after another: each core has an executor of its own. */
-  #nextLane(): string {
+  #nextLane(): number {
     this.#lane = (this.#lane + 1) % this.cores;
-    return ` executions ${this.#lane}`;
+    return this.#lane;
   }
 
   /** Every place that is remembered may be wrong now: each version looks for its own again. */
   #quarantined(event: QuarantineEvent): void {
-    this.#cordonOf = new WeakMap();
+    this.#runnerOf = new WeakMap();
     const { version, state, cause, refusedMs } = event;
     const what =
       state === 'alone' ? 'runs in an executor of its own from now on' : `is refused for ${refusedMs / 1000} s`;
@@ -261,12 +291,6 @@ export class Supervisor implements CordonOwner, Invoker {
       timeMs: Date.now(),
     });
     this.options.quarantined?.(event);
-  }
-
-  /** A call that never began. */
-  #refuse(version: FunctionVersion, sink: ResponseSink, fault: Fault): void {
-    this.meter.add(version, { ...NOTHING, faults: new Map([[fault.code, 1]]) });
-    sink.fail(fault);
   }
 }
 

@@ -12,11 +12,15 @@ import type { Admission } from './admission.ts';
 import type { Cordon } from './cordon.ts';
 import { runawayOf } from './cpu-shares.ts';
 import type { MemoryBudget } from './memory-budget.ts';
+import type { ReplicaSets } from './replica-sets.ts';
+import type { Standing } from './standing.ts';
 import type { SupervisorOptions } from './supervisor-options.ts';
 
 export interface Watched {
   readonly options: SupervisorOptions;
   readonly cordons: readonly Cordon[];
+  readonly sets: ReplicaSets;
+  readonly standing: Standing;
   readonly admission: Admission;
   readonly budget: MemoryBudget;
   flushUsage(): void;
@@ -56,15 +60,22 @@ export function startWatch(watched: Watched): Watch {
     if (stalled) return;
     beat++;
     if (beat % SLOW_EVERY === 0) slowBeat(watched, now);
-    else for (const cordon of watched.cordons) if (cordon.inFlight > 0) watchMemory(cordon, watched.options);
+    else for (const cordon of watched.cordons) if (cordon.inFlight > 0) fastBeat(cordon, now, watched.options);
     if (beat % SECOND_EVERY === 0) everySecond(watched, now);
   }, BEAT_MS);
   timer.unref();
   return { stop: () => clearInterval(timer) };
 }
 
-function slowBeat({ options, cordons, admission, budget }: Watched, now: number): void {
+/** Between two slow beats, of what runs: what one moment may be too late for. */
+function fastBeat(cordon: Cordon, now: number, options: SupervisorOptions): void {
+  watchMemory(cordon, options);
+  if (!cordon.ended && cordon.isExact) watchCpu(cordon, now, options);
+}
+
+function slowBeat({ options, cordons, sets, admission, budget }: Watched, now: number): void {
   admission.expire(now);
+  sets.beat(now);
   let totalBytes = 0;
   for (const cordon of cordons) {
     for (const replicas of cordon.replicas) replicas.expire(now);
@@ -78,26 +89,31 @@ function slowBeat({ options, cordons, admission, budget }: Watched, now: number)
 
 function everySecond(watched: Watched, now: number): void {
   const { options, cordons } = watched;
+  // First, so that what is to stand ready is not taken for idle.
+  watched.standing.beat();
   for (const cordon of cordons) for (const replicas of cordon.replicas) replicas.evictIdle(now - options.idleMs);
+  weigh(cordons);
   watched.flushUsage();
+}
+
+/** A tenant does not get more of the CPU by having more executors. */
+function weigh(cordons: readonly Cordon[]): void {
+  const busy = new Map<string, number>();
+  for (const { tenant, inFlight } of cordons) if (inFlight > 0) busy.set(tenant, (busy.get(tenant) ?? 0) + 1);
+  for (const { tenant, weight } of cordons) weight.divide(busy.get(tenant) ?? 1);
 }
 
 function watchMemory(cordon: Cordon, options: SupervisorOptions): number {
   const usage = cordon.executor?.usage();
   if (usage === null || usage === undefined) return 0;
-  const bound = cordon.memoryBoundBytes;
+  const { memory } = cordon;
+  const bound = memory.bytes;
   if (usage.rssBytes > bound) {
     options.report(
       `executor of ${cordon.key}: ${Math.round(usage.rssBytes / MB)} MB of memory, more than its ${Math.round(bound / MB)} MB`,
     );
     const versions = cordon.running();
-    // Where only one version was running there is no doubt whose memory it was.
-    const fault =
-      versions.length === 1
-        ? new Fault('OUT_OF_MEMORY', 'The function used more memory than its executor may', {
-            limit: `executor-memory-mb=${cordon.memoryMb}`,
-          })
-        : undefined;
+    const fault = memory.faultOf(versions) ?? undefined;
     void cordon.end('it used more memory than it may', { versions, cause: 'executor-memory' }, fault);
     return 0;
   }
@@ -106,17 +122,20 @@ function watchMemory(cordon: Cordon, options: SupervisorOptions): number {
 }
 
 /**
- * The executor ends what is over its CPU time, by V8's own count; this is for one that does not. In a shared executor the
- * time is an estimate, and moves a version to one of its own; there it is exact, and the end.
+ * Where executors count CPU time themselves they end what is over it, and this is for those that do not; where they don't,
+ * nobody else does. In a shared executor the time is an estimate, and moves a version to one of its own; where only one
+ * version can have used it, it is exact, and the end.
  */
 function watchCpu(cordon: Cordon, now: number, { cpuMs, report }: SupervisorOptions): void {
   cordon.cpu.charge(cordon, now);
+  const { isExact } = cordon;
+  const graceMs = cordon.countsCpu ? CPU_GRACE_MS : 0;
   const runaway = runawayOf(cordon.replicas, ({ limits }, inFlight) =>
-    cordon.isAlone ? Math.min(cpuMs, limits.cpuMs * inFlight + CPU_GRACE_MS) : cpuMs,
+    isExact ? Math.min(cpuMs, limits.cpuMs * inFlight + graceMs) : cpuMs,
   );
   if (runaway === null) return;
   const { version } = runaway.replicas;
-  if (!cordon.isAlone) {
+  if (!isExact) {
     if (!runaway.slot.isStruck) cordon.moveOut(runaway.replicas, 'cpu');
     runaway.slot.isStruck = true;
     return;
@@ -130,16 +149,20 @@ function watchCpu(cordon: Cordon, now: number, { cpuMs, report }: SupervisorOpti
 }
 
 function watchPulse(cordon: Cordon, now: number, options: SupervisorOptions): void {
-  const silentMs = cordon.executor?.tick(now) ?? 0;
+  const silentMs = Math.min(cordon.executor?.tick(now) ?? 0, cordon.answersAtWork ? Infinity : restMsOf(cordon, now));
   if (silentMs > (cordon.place.placement === 'local' ? SILENCE_MS : REMOTE_SILENCE_MS)) {
     options.report(`executor of ${cordon.key}: no sign of life for ${Math.round(silentMs)} ms`);
     return void cordon.end('it gave no sign of life', { versions: cordon.running(), cause: 'silence' });
   }
-  if (cordon.ended || cordon.inFlight + cordon.waiting > 0) return;
+  if (cordon.ended || cordon.stands || cordon.inFlight + cordon.waiting > 0) return;
   const idleMs = now - cordon.idleSinceMs;
-  if (idleMs > (cordon.isAlone ? Math.min(options.idleMs, ALONE_IDLE_MS) : options.idleMs))
+  if (idleMs > (cordon.isHeld ? Math.min(options.idleMs, ALONE_IDLE_MS) : options.idleMs))
     return void cordon.end('it was idle');
   if (idleMs < HELD_IDLE_MS) return;
-  const heldBytes = (cordon.executor?.usage()?.rssBytes ?? 0) - cordon.baseBytes;
-  if (heldBytes > cordon.memoryMb * MB * HELD_SHARE) void cordon.end('it was idle and did not give its memory back');
+  const heldBytes = (cordon.executor?.usage()?.rssBytes ?? 0) - cordon.memory.baseBytes;
+  if (heldBytes > cordon.memory.memoryMb * MB * HELD_SHARE)
+    void cordon.end('it was idle and did not give its memory back');
 }
+
+/** How long nothing has run in it. */
+const restMsOf = ({ inFlight, idleSinceMs }: Cordon, now: number): number => (inFlight > 0 ? 0 : now - idleSinceMs);

@@ -19,16 +19,18 @@ export interface MadeFileOptions {
   /** A bundled script, that is given the inputs' paths and writes the file to its standard output. */
   readonly maker: string;
   readonly inputs: readonly string[];
+  /** What else the maker is given, behind the inputs. */
+  readonly args?: readonly string[];
   /** Of what else the file depends on. */
   readonly key?: readonly string[];
 }
 
 /** Resolves to its path. */
 export async function makeFile(cacheDir: string, options: MadeFileOptions): Promise<string> {
-  const { name, ending, maker, inputs, key = [] } = options;
+  const { name, ending, maker, inputs, args = [], key = [] } = options;
   const hash = createHash('sha256');
   for (const path of [maker, ...inputs]) hash.update(await readFile(path));
-  hash.update(key.join('\0'));
+  hash.update([...args, ...key].join('\0'));
   const file = join(cacheDir, `${name}-${hash.digest('hex').slice(0, 16)}.${ending}`);
   if (existsSync(file)) return file;
   const content = await runMaker(options);
@@ -39,10 +41,10 @@ export async function makeFile(cacheDir: string, options: MadeFileOptions): Prom
 }
 
 /** Rejects without the child's own words, which quote the bundle. */
-async function runMaker({ what, maker, inputs }: MadeFileOptions): Promise<Buffer> {
+async function runMaker({ what, maker, inputs, args = [] }: MadeFileOptions): Promise<Buffer> {
   const options = { encoding: 'buffer', maxBuffer: MAX_BYTES, env: {} } as const;
   try {
-    const { stdout } = await promisify(execFile)(process.execPath, [...NODE_FLAGS, maker, ...inputs], options);
+    const { stdout } = await promisify(execFile)(process.execPath, [...NODE_FLAGS, maker, ...inputs, ...args], options);
     return stdout;
   } catch (error) {
     const { code, signal } = error as { code?: unknown; signal?: unknown };

@@ -1,7 +1,7 @@
 /** Probe: whether a tier works on this machine, found out by running a function in it. */
 
 import type { Fault } from '../core/faults.ts';
-import type { Artifact } from '../core/function.ts';
+import type { Artifact, FunctionVersion } from '../core/function.ts';
 import { ownVersion } from '../core/own-version.ts';
 import { SYSTEM } from '../core/principal.ts';
 import type { Executor, TierName, TierProbe } from '../core/tier.ts';
@@ -16,12 +16,19 @@ export function noWall(probes: readonly WallProbe[]): TierProbe & { readonly wor
   };
 }
 
+/** The function that a probe runs: it answers 200. */
+export type ProbeFunction = Pick<FunctionVersion, 'artifact'> & Partial<FunctionVersion>;
+
 /** Runs a function behind the wall, for real. */
-export async function tryTier(tier: TierName, spawn: () => Promise<Executor>): Promise<TierProbe> {
+export async function tryTier(
+  tier: TierName,
+  spawn: () => Promise<Executor>,
+  probed: ProbeFunction = { artifact: CODE },
+): Promise<TierProbe> {
   try {
     const executor = await spawn();
     try {
-      const status = await callOnce(tier, executor);
+      const status = await callOnce(tier, executor, probed);
       return { works: true, detail: `a function answered ${status} behind the wall` };
     } finally {
       await executor.kill('the probe is over');
@@ -35,11 +42,11 @@ export async function tryTier(tier: TierName, spawn: () => Promise<Executor>): P
   }
 }
 
-function callOnce(tier: TierName, executor: Executor): Promise<number> {
+function callOnce(tier: TierName, executor: Executor, probed: ProbeFunction): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   const unexpected = (fault: Fault): void => reject(fault);
   const events = { onSettled: () => undefined, onNotBegun: () => undefined, onGone: unexpected };
-  const sandbox = executor.open(ownVersion({ tenant: 'cordon', name: 'probe', tier, artifact: CODE }), events);
+  const sandbox = executor.open(ownVersion({ tenant: 'cordon', name: 'probe', tier, ...probed }), events);
   sandbox.invoke(
     {
       id: 'probe',

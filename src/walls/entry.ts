@@ -14,7 +14,7 @@ import type { EntryCall, EntryOrder, LandlockOrder } from './inside/enter.ts';
 import { callNumber } from './seccomp/calls.ts';
 import type { Architecture } from './seccomp/calls.ts';
 import { assemble, ENOSYS, OWN_PID } from './seccomp/filter.ts';
-import { profileNamed } from './seccomp/profiles.ts';
+import { profileNamed, startsPrograms } from './seccomp/profiles.ts';
 import type { ProfileName } from './seccomp/profiles.ts';
 import { makeTemporary } from './temporary.ts';
 import { WallUnavailable } from './tools.ts';
@@ -26,6 +26,8 @@ export interface Entry {
   readonly start: string | null;
   /** The guest's node loads it before anything else. */
   readonly load: string | null;
+  /** The filter of a program that is not node, which puts it on by itself. */
+  readonly filter?: string;
   /** How many filters stand when the guest has put on all that it was to put on. */
   readonly filters: number;
 }
@@ -79,12 +81,13 @@ export class Entries {
    */
   of(command: WalledCommand, landlock: LandlockOrder | null = null): Entry {
     const profile = command.profile ?? 'program';
+    if (command.program !== undefined) return this.#ofProgram(profile);
     const seals = command.sealsItself === true;
     const mayLoad = !command.nodeFlags.includes(NO_FFI);
     if (seals && !mayLoad) throw new Error(`A process with ${NO_FFI} can't seal itself`);
     const starts = landlock !== null || !mayLoad || !this.#options.withoutIoUring;
     // A program may start others anyway: what was loaded before it is all that it needs.
-    const loads = mayLoad && (!starts || profile !== 'program');
+    const loads = mayLoad && (!starts || !startsPrograms(profile));
     const name = JSON.stringify([profile, seals, starts, loads]);
     const known = landlock === null ? this.#known.get(name) : undefined;
     if (known !== undefined && [known.start, known.load].every((file) => file === null || existsSync(file)))
@@ -96,6 +99,16 @@ export class Entries {
     };
     if (landlock === null) this.#known.set(name, entry);
     return entry;
+  }
+
+  /** It has no node to load or to be started by; on the way to it no filter is put on but the launcher's. */
+  #ofProgram(profile: ProfileName): Entry {
+    const { alone, withoutIoUring: held } = this.#options;
+    const filter = assemble(
+      profileNamed(profile, this.#architecture, { alone, startsNode: false }),
+      this.#architecture,
+    );
+    return { start: null, load: null, filter: this.#keep(filter, 'filter'), filters: held ? 2 : 1 };
   }
 
   #order(
@@ -121,14 +134,18 @@ export class Entries {
   }
 
   #write(order: EntryOrder): string {
-    const text = `(${enter.toString()})(require, ${JSON.stringify(order)}, __filename);\n`;
+    return this.#keep(`(${enter.toString()})(require, ${JSON.stringify(order)}, __filename);\n`, 'cjs');
+  }
+
+  /** A file of that content, whose name tells it. */
+  #keep(content: string | Buffer, ending: string): string {
     // Whoever tidies up temporary folders may have taken it.
     if (this.#folder === null || !existsSync(this.#folder)) this.#folder = this.#makeFolder();
-    const hash = createHash('sha256').update(text).digest('hex').slice(0, 16);
-    const file = join(this.#folder, `enter-${hash}.cjs`);
+    const hash = createHash('sha256').update(content).digest('hex').slice(0, 16);
+    const file = join(this.#folder, `enter-${hash}.${ending}`);
     if (existsSync(file)) return file;
     const unfinished = `${file}.${randomUUID()}`;
-    writeFileSync(unfinished, text);
+    writeFileSync(unfinished, content);
     // Whatever the host's umask is: the guest may have a uid of its own.
     chmodSync(unfinished, 0o444);
     renameSync(unfinished, file);

@@ -4,6 +4,7 @@ import { NO_FFI } from './entry.ts';
 import type { LandlockOrder } from './inside/enter.ts';
 import { DEVICES } from './minimal-root.ts';
 import type { Bind } from './minimal-root.ts';
+import { startsPrograms } from './seccomp/profiles.ts';
 import type { WalledCommand } from './wall.ts';
 
 const EXECUTE = 0x1;
@@ -25,7 +26,7 @@ export function onlyNodeStarts(
   system: readonly Bind[],
   tools: readonly string[],
 ): LandlockOrder | null {
-  if ((command.profile ?? 'program') === 'program' || !command.nodeFlags.includes(NO_FFI)) return null;
+  if (startsPrograms(command.profile ?? 'program') || !command.nodeFlags.includes(NO_FFI)) return null;
   const startable = system.filter(({ host }) => !tools.includes(host));
   return {
     optional: true,
@@ -40,16 +41,16 @@ export function onlyTheseFiles(files: {
   readonly system: readonly string[];
   readonly given: readonly string[];
   readonly scratch: string | null;
-  readonly startsPrograms: boolean;
+  readonly mayStartPrograms: boolean;
 }): LandlockOrder {
-  const { system, given, scratch, startsPrograms } = files;
+  const { system, given, scratch, mayStartPrograms } = files;
   const rule = (rights: number) => (path: string) => ({ path, rights });
   return {
     optional: false,
     handled: ALL,
     rules: [
       ...system.map(rule(READ | EXECUTE)),
-      ...given.map(rule(startsPrograms ? READ | EXECUTE : READ)),
+      ...given.map(rule(mayStartPrograms ? READ | EXECUTE : READ)),
       rule(READ_FILE)(OPENSSL_CONF),
       ...DEVICES.map(rule(READ_FILE | WRITE_FILE)),
       ...(scratch === null ? [] : [rule(READ | CHANGE)(scratch)]),

@@ -17,7 +17,8 @@ import { onlyTheseFiles } from './landlock-rules.ts';
 import { environmentOf, launch, WAIT_FOR_HOST, WITHOUT_PRIVILEGES } from './launch.ts';
 import { sharedLibraries } from './libraries.ts';
 import { makeTemporary } from './temporary.ts';
-import { requireTool } from './tools.ts';
+import { startsPrograms } from './seccomp/profiles.ts';
+import { requireTool, WallUnavailable } from './tools.ts';
 import { LEVEL_GUARANTEES } from './wall.ts';
 import type { Wall, WalledCommand, WallParts } from './wall.ts';
 
@@ -31,6 +32,7 @@ export async function createLandlockWall({ nodePath, uids, cgroups, workDir }: W
     guarantees: LEVEL_GUARANTEES.landlock,
     limits: cgroups?.limits ?? [],
     async start(command) {
+      requireHostable(command);
       const folder = makeTemporary('landlock');
       const clean = (): Promise<void> => rm(folder, { recursive: true, force: true });
       try {
@@ -51,6 +53,15 @@ export async function createLandlockWall({ nodePath, uids, cgroups, workDir }: W
       }
     },
   };
+}
+
+/** Profiles for namespaces of one's own would open the host's here. */
+function requireHostable({ profile, program }: WalledCommand): void {
+  if (profile !== 'container' && program === undefined) return;
+  throw new WallUnavailable(
+    'A container needs namespaces of its own, and the wall landlock has none',
+    'Make bwrap or unshare work here: cordon doctor says what they lack',
+  );
 }
 
 interface Inside {
@@ -74,7 +85,7 @@ async function nodeIn(folder: string, command: WalledCommand, inside: Inside): P
     system,
     given: [folder, ...command.files.map(({ host }) => host)],
     scratch,
-    startsPrograms: (command.profile ?? 'program') === 'program',
+    mayStartPrograms: startsPrograms(command.profile ?? 'program'),
   });
   const entry = await copyEntry(entries.of(command, landlock), folder);
   return { filters: entry.filters, node: entryCommand(nodePath, entry, [...command.nodeFlags, script, ...args]) };

@@ -22,7 +22,7 @@ import type { ProcessIdentity } from './process-tree.ts';
 import { GUEST_ROOT, nodeCommand } from './minimal-root.ts';
 import { requireTool } from './tools.ts';
 import type { UidAllocator } from './uids.ts';
-import type { ProcessLimits, WalledCommand, WalledProcess } from './wall.ts';
+import type { ProcessExit, ProcessLimits, WalledCommand, WalledProcess } from './wall.ts';
 
 /** The descriptor by which a launcher tells about init. */
 export const NOTICE_DESCRIPTOR = 4;
@@ -83,8 +83,9 @@ export async function launch(order: Launch): Promise<WalledProcess> {
     for (const member of members) killProcess(member);
     if (findInit === undefined) killGroup(child);
     await Promise.all(members.map(untilGone));
+    const outOfMemory = (cgroup?.usage()?.oomKills ?? 0) > 0;
     await release();
-    return exit;
+    return outOfMemory ? { ...exit, outOfMemory } : exit;
   });
   const node = await findNode(child, findInit, ended, members);
   if (node === null) {
@@ -121,7 +122,7 @@ exec "$@"
  * the environment. Node then puts itself behind its filter. `uid` is null where the host is an ordinary user.
  */
 export function intoGuest(command: WalledCommand, entry: Entry, uid: number | null): readonly string[] {
-  const wait = [requireTool('sh'), '-c', WAIT_FOR_HOST, 'sh'];
+  const wait = [requireTool('sh'), '-c', `${taskLimit(command)}${WAIT_FOR_HOST}`, 'sh'];
   const apart = uid === null ? [requireTool('unshare'), ...AS_NOBODY] : [];
   const identity = uid === null ? [] : ['--reuid', String(uid), '--regid', String(uid), '--clear-groups'];
   const enter = [requireTool('chroot'), GUEST_ROOT];
@@ -140,6 +141,20 @@ read -r _ <&${GATE_DESCRIPTOR} || exit 1
 exec ${NOTICE_DESCRIPTOR}>&- ${GATE_DESCRIPTOR}<&-
 exec "$@"
 `;
+
+/** Of what the launchers leave behind them, in a user namespace where they count too. */
+const TASKS_OF_LAUNCHERS = 8;
+
+/**
+ * For a container, which may start processes, where no cgroup counts them: its uid is its own, or its user namespace, by
+ * which the kernel counts as well. One shell has the option `-u` for it, another `-p`.
+ */
+function taskLimit({ profile, limits }: WalledCommand): string {
+  if (profile !== 'container' || limits?.maxTasks === undefined) return '';
+  const most = limits.maxTasks + TASKS_OF_LAUNCHERS;
+  // Without its message: there is no /dev/null yet.
+  return `ulimit -u ${most} 2>&- || ulimit -p ${most} 2>&- || :\n`;
+}
 
 /**
  * Init has the same host uid then, and a process may trace another of its uid: but not one of the user namespace around
@@ -185,7 +200,7 @@ async function spawnLauncher([file = '', ...args]: readonly string[], filter?: B
 async function findNode(
   child: ChildProcess,
   findInit: Launch['findInit'],
-  ended: Promise<Exit>,
+  ended: Promise<ProcessExit>,
   members: ProcessIdentity[],
 ): Promise<ProcessIdentity | null> {
   const launcher = child.pid === undefined ? null : identify(child.pid);
@@ -220,14 +235,16 @@ interface Launched {
   readonly child: ChildProcess;
   readonly node: ProcessIdentity;
   readonly members: readonly ProcessIdentity[];
-  readonly gone: Promise<Exit>;
+  readonly gone: Promise<ProcessExit>;
   readonly cgroup: Cgroup | null;
   readonly filters: number;
 }
 
 function walledProcess({ child, node, members, gone, cgroup, filters }: Launched): WalledProcess {
   let killed = false;
-  const exited = gone.then((exit): Exit => (killed ? { code: null, signal: 'SIGKILL' } : throughShells(exit)));
+  const exited = gone.then((exit): ProcessExit =>
+    killed ? { ...exit, code: null, signal: 'SIGKILL' } : throughShells(exit),
+  );
   return {
     pid: node.pid,
     channel: child.stdio[3] as Socket,
@@ -274,22 +291,18 @@ function killGroup({ pid }: ChildProcess): void {
 /** Until node has seen its end, nobody else can have its pid. */
 const isRunning = (child: ChildProcess): boolean => child.exitCode === null && child.signalCode === null;
 
-interface Exit {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-}
-
-function untilEnded(child: ChildProcess): Promise<Exit> {
-  const { promise, resolve } = Promise.withResolvers<Exit>();
+function untilEnded(child: ChildProcess): Promise<ProcessExit> {
+  const { promise, resolve } = Promise.withResolvers<ProcessExit>();
   child.once('exit', (code, signal) => resolve({ code, signal }));
   return promise;
 }
 
 /** Launchers report a child's signal as a shell does: 128 and its number. */
-function throughShells({ code, signal }: Exit): Exit {
-  if (code === null || code <= SHELL_SIGNAL_BASE) return { code, signal };
+export function throughShells(exit: ProcessExit): ProcessExit {
+  const { code } = exit;
+  if (code === null || code <= SHELL_SIGNAL_BASE) return exit;
   const found = Object.entries(constants.signals).find(([, number]) => number === code - SHELL_SIGNAL_BASE);
-  return found === undefined ? { code, signal } : { code: null, signal: found[0] as NodeJS.Signals };
+  return found === undefined ? exit : { ...exit, code: null, signal: found[0] as NodeJS.Signals };
 }
 
 /** What a launcher says, up to and with `last`; less when it ends, or the signal aborts, before that. */

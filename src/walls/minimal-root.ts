@@ -9,10 +9,11 @@
 
 import { existsSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
-import { basename, dirname, isAbsolute, normalize } from 'node:path';
+import { basename, dirname, isAbsolute, join, normalize } from 'node:path';
 import { entryCommand } from './entry.ts';
 import type { Entry } from './entry.ts';
 import { sharedLibraries } from './libraries.ts';
+import { FILTER_INSIDE } from './wall.ts';
 import type { WalledCommand } from './wall.ts';
 
 /** Where the process's root lies in the root of its mount namespace. */
@@ -49,9 +50,13 @@ export async function systemBinds(nodePath: string, tools: readonly string[]): P
 
 /** Throws when a file is missing or a path inside is not one that can be shown. */
 export function minimalRoot(command: WalledCommand, entry: Entry, system: readonly Bind[]): MinimalRoot {
-  const given = command.files.map(({ host, inside = host }) => ({ host, inside }));
+  const base = command.program === undefined ? system : system.filter(({ inside }) => inside !== NODE_INSIDE);
+  const given = command.files
+    .map(({ host, inside = host }) => ({ host, inside }))
+    // A program's libraries may be those of the tools.
+    .filter((file) => !base.some(({ host, inside }) => host === file.host && inside === file.inside));
   const own = [{ host: command.script, inside: scriptInside(command.script) }, ...entryFiles(entry), ...given];
-  const binds = [...system, ...own.map((file) => ({ ...file, isFolder: requireShowable(file).isDirectory() }))];
+  const binds = [...base, ...own.map((file) => ({ ...file, isFolder: requireShowable(file).isDirectory() }))];
   requireDistinct(binds);
   const folders = new Set(['/proc', '/dev', ...(command.scratchBytes > 0 ? ['/tmp'] : [])]);
   for (const { inside, isFolder } of binds) for (const folder of foldersAbove(inside, isFolder)) folders.add(folder);
@@ -64,20 +69,24 @@ export function minimalRoot(command: WalledCommand, entry: Entry, system: readon
   };
 }
 
-/** What is started inside to become node: everything before it is done with its privileges before node begins. */
+/** What is started inside to become node, or the program in its place: everything before it is done with its privileges before node begins. */
 export function nodeCommand(command: WalledCommand, entry: Entry): readonly string[] {
   const inside = {
     start: entry.start === null ? null : START_INSIDE,
     load: entry.load === null ? null : LOAD_INSIDE,
   };
-  return entryCommand(NODE_INSIDE, inside, [...command.nodeFlags, scriptInside(command.script), ...command.args]);
+  const { program, nodeFlags, script, args } = command;
+  const run = join(scriptInside(script), program?.entry ?? '');
+  const words = [...nodeFlags, run, ...args];
+  return program === undefined ? entryCommand(NODE_INSIDE, inside, words) : [program.path, ...words];
 }
 
 /** Where the scripts of an entry are shown. */
-function entryFiles({ start, load }: Entry): readonly { readonly host: string; readonly inside: string }[] {
+function entryFiles({ start, load, filter }: Entry): readonly { readonly host: string; readonly inside: string }[] {
   return [
     ...(start === null ? [] : [{ host: start, inside: START_INSIDE }]),
     ...(load === null ? [] : [{ host: load, inside: LOAD_INSIDE }]),
+    ...(filter === undefined ? [] : [{ host: filter, inside: FILTER_INSIDE }]),
   ];
 }
 

@@ -3,7 +3,7 @@
  * the end of a process that isn't our child, so its end is polled for.
  */
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const FIRST_POLL_MS = 1;
@@ -60,10 +60,34 @@ export async function onlyChild(parent: ProcessIdentity, signal: AbortSignal): P
   return null;
 }
 
-/** Host pids of what the main thread of a process started. */
-export function childrenOf(pid: number): readonly number[] {
+/** What a process and those that it started have started, but for those whose own parent has ended: see its init. */
+export function descendantsOf(pid: number): readonly number[] {
+  const found = new Set<number>();
+  const open = [pid];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    for (const thread of threadsOf(next)) {
+      for (const child of childrenOf(next, thread)) {
+        if (found.has(child)) continue;
+        found.add(child);
+        open.push(child);
+      }
+    }
+  }
+  return [...found];
+}
+
+function threadsOf(pid: number): readonly number[] {
   try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean).map(Number);
+    return readdirSync(`/proc/${pid}/task`).map(Number);
+  } catch {
+    return [];
+  }
+}
+
+/** Host pids of what a thread of a process, by default its main one, started. */
+export function childrenOf(pid: number, thread: number = pid): readonly number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1').split(' ').filter(Boolean).map(Number);
   } catch {
     return [];
   }

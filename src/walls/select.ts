@@ -22,6 +22,8 @@ export interface WallSelection {
   readonly wall: Wall | null;
   /** Of the walls that were tried, in that order. */
   readonly probes: readonly WallProbe[];
+  /** Whose uids its processes get: whatever else has any on this host takes them from here. Null for an ordinary user. */
+  readonly uids: UidAllocator | null;
 }
 
 export interface WallOptions {
@@ -54,12 +56,12 @@ export async function selectWall(options: WallOptions): Promise<WallSelection> {
       const wall = await create();
       requireLevel(wall, options);
       await tryWall(wall);
-      return { wall, probes: [...probes, { name, works: true }] };
+      return { wall, probes: [...probes, { name, works: true }], uids: parts.uids };
     } catch (error) {
       probes.push({ name, works: false, ...diagnose(name, error as Error) });
     }
   }
-  return { wall: null, probes };
+  return { wall: null, probes, uids: parts.uids };
 }
 
 function wallParts({ uidRange, nodePath = process.execPath, workDir }: WallOptions): WallParts {

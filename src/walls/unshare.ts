@@ -32,7 +32,8 @@ export async function createUnshareWall({ nodePath, uids, cgroups, workDir }: Wa
     limits: cgroups?.limits ?? [],
     async start(command) {
       const entry = entries.of(command, onlyNodeStarts(command, system, tools));
-      const script = initScript(minimalRoot(command, entry, system), sharedFolders(system), detachOldRoot);
+      const network = command.profile === 'container' ? BRING_UP_LOOPBACK : '';
+      const script = network + initScript(minimalRoot(command, entry, system), sharedFolders(system), detachOldRoot);
       const init = [unshare, ...NAMESPACES, requireTool('sh'), '-c', script, 'init'];
       const first = uids === null ? [unshare, ...AS_ROOT_OF_NOTHING] : [];
       const launcher = [...first, ...endingWithHost(), ...init];
@@ -49,6 +50,15 @@ export async function createUnshareWall({ nodePath, uids, cgroups, workDir }: Wa
 }
 
 const NAMESPACES = ['--fork', '--kill-child=SIGKILL', '--pid', '--mount', '--net', '--ipc', '--uts', '--cgroup', '--'];
+
+/** In a new namespace it is down, and containers speak to a proxy on it. Whichever tool there is. */
+const BRING_UP_LOOPBACK = `
+PATH=${TOOL_FOLDERS.join(':')}
+{ ip link set lo up || ifconfig lo up || busybox ip link set lo up || perl -e '
+    use Socket;
+    socket(S, PF_INET, SOCK_DGRAM, 0) && ioctl(S, 0x8914, pack("a16s", "lo", 1)) or exit 1;'
+} 2>/dev/null || { echo 'Nothing here brings up a loopback interface: install iproute2' >&2; exit 1; }
+`;
 
 /**
  * An ordinary user may mount as uid 0 of a user namespace only. Its creation changes credentials, on which the kernel

@@ -44,8 +44,13 @@ export const missingGuarantees = (wall: Wall, level: WallLevel): readonly WallGu
 export interface WalledCommand {
   /** A bundled script on the host; it is visible inside as `/cordon/<basename>`, read-only. */
   readonly script: string;
-  /** Flags for node itself (V8's among them). */
+  /** Flags for node itself (V8's among them), or for the {@link program} in its place. */
   readonly nodeFlags: readonly string[];
+  /**
+   * The program that runs the script where that is not node. It finds its filter at {@link FILTER_INSIDE} and puts it on
+   * by itself, before it meets a hostile byte; {@link WalledProcess.isConfined} says whether it has.
+   */
+  readonly program?: WalledProgram;
   readonly args: readonly string[];
   /**
    * Files and folders to show inside, read-only, each at its own path unless `inside` says another. Where the host runs
@@ -73,12 +78,24 @@ export interface WalledCommand {
   readonly limits?: ProcessLimits;
 }
 
+export interface WalledProgram {
+  /** Where it lies inside: one of {@link WalledCommand.files}, as are its libraries. */
+  readonly path: string;
+  /** Where {@link WalledCommand.script} is a folder: the file in it that is run. */
+  readonly entry?: string;
+}
+
+/** Where a program that is not node finds its seccomp filter: an array of `struct sock_filter`. */
+export const FILTER_INSIDE = '/cordon/filter';
+
 /** Of a process and all that it starts, together. */
 export interface ProcessLimits {
   /** Past it the kernel ends the process. */
   readonly memoryBytes?: number;
   /** 1 is the whole of one processor. */
   readonly cpuCores?: number;
+  /** Where processes compete for the CPU, its part of it: 1024 is what each has by default. */
+  readonly cpuShares?: number;
   /** Threads count. */
   readonly maxTasks?: number;
 }
@@ -92,6 +109,13 @@ export interface ProcessUsage {
   readonly oomKills: number | null;
 }
 
+export interface ProcessExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** The kernel killed in it for want of memory, within its own limits. */
+  readonly outOfMemory?: boolean;
+}
+
 export interface WalledProcess {
   /** Host pid of node itself, so that its memory and CPU can be read and it can be killed. */
   readonly pid: number;
@@ -101,7 +125,7 @@ export interface WalledProcess {
   readonly stdout: Readable;
   readonly stderr: Readable;
   /** Resolves once, when the process and everything it started is gone. */
-  readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
+  readonly exited: Promise<ProcessExit>;
   /** SIGKILL to the whole tree; resolves like {@link exited}. */
   kill(): Promise<void>;
   /** Whether it stands behind all its filters, by the kernel's word: ask when it says that it is ready. */

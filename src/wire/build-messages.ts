@@ -50,5 +50,10 @@ export type BuildReply =
       readonly warnings: readonly string[];
     }
   | { readonly kind: 'oversized'; readonly codeBytes: number }
-  /** `message` is one sentence; `issues` are code frames of several lines, one an error. */
-  | { readonly kind: 'failed'; readonly message: string; readonly issues: readonly string[] };
+  /** `message` is one sentence; `issues` are code frames of several lines, one an error; `missing` are names of modules. */
+  | {
+      readonly kind: 'failed';
+      readonly message: string;
+      readonly issues: readonly string[];
+      readonly missing: readonly string[];
+    };

@@ -7,13 +7,21 @@
  */
 
 import type { Duplex } from 'node:stream';
+import { freeBytes } from '../lib/free-bytes.ts';
 import { CHUNK_BYTES, FrameType, HEADER_BYTES } from './frames.ts';
 
 export interface ConnectionOptions {
   readonly maxFrameBytes: number;
   /** DATA is delivered as it comes, in as many parts as that takes, and not collected: nothing is copied. */
   readonly splitsData?: boolean;
-  /** `payload` is a view that is valid during the call only, unless it is kept deliberately (it is never reused). */
+  /**
+   * The memory of what came is given back as soon as it is delivered: a payload is valid during the call only, but for
+   * OPEN and CALL. V8 would let 64 MB of such buffers wait before it collects them.
+   */
+  readonly freesPayloads?: boolean;
+  /** A body that has a buffer to itself is this connection's from when it is sent: its memory is given back once it is written. */
+  readonly freesBodies?: boolean;
+  /** `payload` is a view of what came, which is never reused. */
   onFrame(type: number, stream: number, payload: Buffer): void;
   /** Called once, when no further frame can come. `reason` is null for an orderly end. */
   onClose(reason: string | null): void;
@@ -52,6 +60,10 @@ export class Connection implements FrameSender {
   #splitLeft = 0;
   #closed = false;
   #sentBytes = 0;
+  /** Of what is being read, something may be kept. */
+  #isKept = false;
+  /** What is being written, and freed then. */
+  readonly #leaving = new Set<ArrayBufferLike>();
 
   constructor(socket: Duplex, options: ConnectionOptions) {
     this.#socket = socket;
@@ -125,6 +137,11 @@ export class Connection implements FrameSender {
     else if (body !== null) this.#append(body);
   }
 
+  /** Sends a payload of another connection's, which frees it. */
+  relay(type: FrameType, stream: number, payload: Uint8Array): void {
+    this.sendBytes(type, stream, payload.length > COPY_BELOW_BYTES ? new Uint8Array(payload) : payload);
+  }
+
   /** Writes what is waiting, now. */
   flush(): void {
     this.#flushScheduled = false;
@@ -170,7 +187,22 @@ export class Connection implements FrameSender {
       return;
     }
     this.flush();
-    if (!this.#closed) this.#socket.write(bytes);
+    if (this.#closed) return;
+    if (this.#options.freesBodies === true) this.#writeAndFree(bytes);
+    else this.#socket.write(bytes);
+  }
+
+  #writeAndFree(bytes: Uint8Array): void {
+    const { buffer } = bytes;
+    // A guest may have given the same bytes twice: freed after the first time, they would be gone under the second.
+    if (this.#leaving.has(buffer)) return void this.#socket.write(new Uint8Array(bytes));
+    if (bytes.byteLength < buffer.byteLength) return void this.#socket.write(bytes);
+    this.#leaving.add(buffer);
+    this.#socket.write(bytes, (error) => {
+      this.#leaving.delete(buffer);
+      // After an error they may still be on their way.
+      if (!error) freeBytes(bytes);
+    });
   }
 
   #reserve(bytes: number): void {
@@ -183,6 +215,7 @@ export class Connection implements FrameSender {
 
   #receive(chunk: Buffer): void {
     let at = 0;
+    this.#isKept = this.#options.freesPayloads !== true;
     while (at < chunk.length && !this.#closed)
       at =
         this.#splitLeft > 0
@@ -190,6 +223,7 @@ export class Connection implements FrameSender {
           : this.#partial === null
             ? this.#parse(chunk, at)
             : this.#complete(chunk, at);
+    if (!this.#isKept) freeBytes(chunk);
   }
 
   #deliverPart(chunk: Buffer, from: number): number {
@@ -216,11 +250,9 @@ export class Connection implements FrameSender {
         this.#splitLeft = end - at - HEADER_BYTES;
         return buffer.length - at === HEADER_BYTES ? buffer.length : this.#deliverPart(buffer, at + HEADER_BYTES);
       }
-      this.#options.onFrame(
-        buffer[at + 4] as number,
-        buffer.readUInt32LE(at + 5),
-        buffer.subarray(at + HEADER_BYTES, end),
-      );
+      const type = buffer[at + 4] as number;
+      this.#isKept ||= type === FrameType.OPEN || type === FrameType.CALL;
+      this.#options.onFrame(type, buffer.readUInt32LE(at + 5), buffer.subarray(at + HEADER_BYTES, end));
       if (this.#closed) return buffer.length;
       at = end;
     }
@@ -241,7 +273,11 @@ export class Connection implements FrameSender {
     this.#partialLength += copied;
     if (this.#partialLength === partial.length) {
       this.#partial = null;
+      const wasKept = this.#isKept;
+      this.#isKept = this.#options.freesPayloads !== true;
       this.#parse(partial, 0);
+      if (!this.#isKept) freeBytes(partial);
+      this.#isKept = wasKept;
     }
     return from + copied;
   }

@@ -22,6 +22,7 @@ import { Connection } from './connection.ts';
 import { EXECUTOR, type FarSide } from './far-side.ts';
 import { FrameType, MAX_FRAME_TO_HOST, type CallMeta, type PrincipalMeta } from './frames.ts';
 import { HostSandbox } from './host-sandbox.ts';
+import { LogAllowance } from './log-allowance.ts';
 import { parseMeta, ProtocolError } from './meta.ts';
 import { readFault, readLog } from './verdicts.ts';
 
@@ -36,6 +37,11 @@ export interface SessionEvents {
   onOverrun(version: FunctionVersion): void;
   onLog(version: FunctionVersion, invocation: string | null, entry: LogEntry): void;
   onClosed(): void;
+  /**
+   * The far side has closed the connection, perhaps because it is dying. Whoever takes this ends the session, soon, when
+   * it knows why; without it that is the same as {@link onBroken}.
+   */
+  onLost?(): void;
   /** It takes no more calls, and finishes those it has. */
   onDraining?(): void;
 }
@@ -47,6 +53,9 @@ const CLOSED_MS = 1_000;
 
 /** Log text that one connection may send in a second; more is an attack on the host, not logging. */
 const LOG_BYTES_A_SECOND = 16 * 1024 * 1024;
+
+/** What a socket says of a far side that has ended with something unread, or while something was written to it. */
+const GONE = /EPIPE|ECONNRESET/;
 
 /** For whoever asks on behalf of a call by another way than the connection. */
 export interface LiveCall {
@@ -70,6 +79,7 @@ export class HostSession {
   #unansweredSinceMs: number | null = null;
   #logBytes = 0;
   #logSecond = 0;
+  readonly #outside = new LogAllowance();
   #broken = false;
   #ended = false;
 
@@ -82,6 +92,8 @@ export class HostSession {
       splitsData: true,
       onFrame: (type, stream, payload) => this.#receive(type, stream, payload),
       onClose: (reason) => {
+        if (!this.#ended && (reason === null || GONE.test(reason)) && this.#events.onLost !== undefined)
+          return this.#events.onLost();
         if (!this.#ended) this.#break(reason ?? 'it closed its connection', null);
         this.#events.onClosed();
       },
@@ -171,6 +183,21 @@ export class HostSession {
     if (call === undefined) return undefined;
     const { version } = call.sandbox;
     return { version, invocation, ask: (asked, sink) => call.lend(asked, sink, this.#askHost) };
+  }
+
+  /**
+   * A line that reached the host beside the connection: the log of the call that runs, where exactly one does, else that of
+   * the sandbox, where there is exactly one.
+   */
+  logOutside(entry: LogEntry): void {
+    const [sandbox] = this.#sandboxes.values();
+    if (this.#sandboxes.size !== 1 || sandbox === undefined) return;
+    const [first, second] = this.#calls.values();
+    const call = second === undefined ? (first ?? null) : null;
+    const kept = this.#outside.take(entry, call?.id ?? 0, sandbox.version.limits.logBytes);
+    if (kept === null) return;
+    call?.log(kept);
+    this.#events.onLog(sandbox.version, call?.call.id ?? null, kept);
   }
 
   /** Calls under way. */

@@ -102,7 +102,9 @@ export function testTier(name: string, start: StartTier): void {
         'export default { fetch: (request, env) => Response.json({ env, own: { ...process.env }, process: typeof globalThis.process }) }',
       );
       const seen = JSON.parse((await opened.call()).body) as { env: object; own: object; process: string };
-      assert.deepEqual([seen.env, seen.own], [{ GIVEN: 'value' }, { GIVEN: 'value' }]);
+      // Where it may start programs, they are told of the way out.
+      const own = Object.fromEntries(Object.entries(seen.own).filter(([name]) => !/_PROXY$/i.test(name)));
+      assert.deepEqual([seen.env, own], [{ GIVEN: 'value' }, { GIVEN: 'value' }]);
       assert.equal(seen.process, subject.tier.traits.engine === 'node' ? 'object' : 'undefined');
     });
 
@@ -143,6 +145,7 @@ export function testTier(name: string, start: StartTier): void {
 
     test('what waited behind a call that never yields is told that it had not begun', async (t) => {
       if (skipsState(t, subject)) return;
+      if (subject.tier.traits.sandboxMemory === 'process') return t.skip('what waits in a process ends with it');
       const opened = await open(
         'let n = 0; export default { async fetch() { if (n++ === 0) { await null; for (;;); } return new Response("late") } }',
         { timeoutMs: 300 },

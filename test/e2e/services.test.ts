@@ -84,18 +84,29 @@ test('invoke shows the actual error of a function that answers 502', async () =>
   assert.match(JSON.stringify(body), /so far/);
 });
 
-test('a deploy_type other than FUNCTION, code over 256 KB, and a runtime that is not here are refused', async () => {
+test('a deploy_type other than FUNCTION, code over 256 KB, and a runtime that is not known are refused', async () => {
   const base = { name: 'refused', deploy_type: 'FUNCTION', function_runtime: 'node18', function_code: HELLO };
   const container = await api('POST', '/api/v1/services/', { ...base, deploy_type: 'CONTAINER' });
   assert.equal(container.status, 400);
   const large = await api('POST', '/api/v1/services/', { ...base, function_code: `//${'x'.repeat(256 * 1024)}` });
   assert.equal(large.status, 400);
   assert.match(JSON.stringify(large.body), /Function code exceeds 256 KB/);
-  const python = await api('POST', '/api/v1/services/', { ...base, function_runtime: 'python3.9' });
-  assert.equal(python.status, 422);
-  assert.match(JSON.stringify(python.body), /TIER_UNAVAILABLE/);
   const unknown = await api('POST', '/api/v1/services/', { ...base, function_runtime: 'cobol' });
   assert.equal(unknown.status, 400);
+});
+
+test('code that needs what an isolate does not have runs in a whole Node, and the record says so', async () => {
+  const created = await api<Service>('POST', '/api/v1/services/', {
+    name: 'whole',
+    deploy_type: 'FUNCTION',
+    function_runtime: 'node18',
+    function_code:
+      'const { readFileSync } = require("fs"); const { isIPv4 } = require("net"); module.exports.handler = async () => ({ statusCode: 200, body: `${isIPv4("1.2.3.4")} ${typeof readFileSync}` });',
+  });
+  const { log } = await succeeded(created.body.id);
+  assert.match(log, /^node18: this machine runs it on Node \d+\./m);
+  assert.match(log, /^tier (?:container|worker), because isolate has no node:fs, node:net$/m);
+  assert.equal(await (await fetch(`${server.url}/fn/whole`)).text(), 'true function');
 });
 
 test('secrets are masked on read and reach the function', async () => {
@@ -141,11 +152,11 @@ async function curl(args: readonly string[], input: string): Promise<{ text: str
 }
 
 /** Deployments run on after the answer; the newest is the one that was started. */
-async function succeeded(id: string): Promise<void> {
+async function succeeded(id: string): Promise<Deployment> {
   for (;;) {
     const { body } = await api<{ results?: Deployment[] } | Deployment[]>('GET', `/api/v1/services/${id}/deployments/`);
     const [newest] = Array.isArray(body) ? body : (body.results ?? []);
-    if (newest?.status === 'succeeded') return;
+    if (newest?.status === 'succeeded') return newest;
     assert.notEqual(newest?.status, 'failed', JSON.stringify(newest));
     await new Promise((resolve) => setImmediate(resolve));
   }

@@ -96,7 +96,7 @@ async function attack(t: TestContext, wall: Wall, body: string, mostOverMb: numb
   assert.equal(await first.outcome, 'complete');
   const [cordon] = [...supervisor.cordons];
   const pid = cordon!.executor!.pid as number;
-  const boundBytes = cordon!.memoryBoundBytes;
+  const boundBytes = cordon!.memory.bytes;
   const peak = watchPeak(pid);
   const sinks = Array.from({ length: FUNCTIONS }, (_, i) => {
     const sink = new RecordingSink();

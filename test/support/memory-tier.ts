@@ -6,10 +6,12 @@
 import { Fault } from '../../src/core/faults.ts';
 import type { FunctionVersion } from '../../src/core/function.ts';
 import type { Call, Exchange, LogEntry, ResponseSink } from '../../src/core/invocation.ts';
+import type { Runtime } from '../../src/core/runtime.ts';
 import type {
   Executor,
   ExecutorEvents,
   ExecutorUsage,
+  ExitCause,
   Sandbox,
   SandboxEvents,
   Tier,
@@ -21,7 +23,7 @@ import type {
 const MB = 1024 * 1024;
 
 export class MemoryTier implements Tier {
-  readonly name: TierName = 'isolate';
+  name: TierName = 'isolate';
   traits: TierTraits = {
     isLocal: true,
     languageWall: 'isolate',
@@ -35,6 +37,10 @@ export class MemoryTier implements Tier {
   readonly failures: Error[] = [];
   /** So many of the next executors are dead when they are handed out. */
   stillborn = 0;
+  /** The next executors can be paused. */
+  pauses = false;
+  /** What pausing, or resuming, fails with. */
+  readonly pauseFailures: { pause?: Error; resume?: Error } = {};
   readonly #held: (() => void)[] = [];
   #holds = false;
   #waiters: { readonly condition: () => boolean; readonly resolve: () => void }[] = [];
@@ -43,11 +49,12 @@ export class MemoryTier implements Tier {
     return Promise.resolve({ works: true, detail: 'in memory' });
   }
 
-  async spawn(): Promise<Executor> {
+  async spawn(runtime: Runtime = 'javascript'): Promise<Executor> {
     if (this.#holds) await new Promise<void>((resolve) => this.#held.push(resolve));
     const failure = this.failures.shift();
     if (failure !== undefined) throw failure;
-    const executor = new MemoryExecutor(`m${this.executors.length + 1}`, () => this.changed());
+    const executor = new MemoryExecutor(`m${this.executors.length + 1}`, runtime, () => this.changed());
+    if (this.pauses) executor.canPause(this.pauseFailures);
     this.executors.push(executor);
     if (this.stillborn > 0) {
       this.stillborn--;
@@ -104,6 +111,13 @@ export class MemoryExecutor implements Executor {
   readonly sandboxes: MemorySandbox[] = [];
   readonly calls: MemoryCall[] = [];
   readonly changed: () => void;
+  readonly runtime: Runtime;
+  /** What it was told to weigh, in order. */
+  readonly weights: number[] = [];
+  pause?: () => Promise<void>;
+  resume?: () => Promise<void>;
+  /** Nothing in it runs. */
+  paused = false;
   rssBytes: number = 50 * MB;
   usedCpuMs = 0;
   /** Heartbeats get no answer. */
@@ -115,8 +129,9 @@ export class MemoryExecutor implements Executor {
   #silentSinceMs: number | null = null;
   #exited = false;
 
-  constructor(id: string, changed: () => void) {
+  constructor(id: string, runtime: Runtime, changed: () => void) {
     this.id = id;
+    this.runtime = runtime;
     this.changed = changed;
   }
 
@@ -143,6 +158,23 @@ export class MemoryExecutor implements Executor {
     return this.alive ? this.usedCpuMs : null;
   }
 
+  weigh(cpuShares: number): boolean {
+    this.weights.push(cpuShares);
+    this.changed();
+    return true;
+  }
+
+  canPause(failures: MemoryTier['pauseFailures']): void {
+    const set = async (paused: boolean, failure: Error | undefined): Promise<void> => {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (failure !== undefined) throw failure;
+      this.paused = paused;
+      this.changed();
+    };
+    this.pause = () => set(true, failures.pause);
+    this.resume = () => set(false, failures.resume);
+  }
+
   tick(nowMs: number): number {
     if (!this.silent) this.#silentSinceMs = null;
     else this.#silentSinceMs ??= nowMs;
@@ -160,10 +192,11 @@ export class MemoryExecutor implements Executor {
     this.#exit();
   }
 
-  /** The process dies by itself. */
-  crash(reason: string): void {
-    this.#lose(reason, new Fault('SANDBOX_RECYCLED', 'The executor of this sandbox ended under this request'));
-    this.#exit();
+  /** The process dies by itself, or the kernel ends it for a cause that can be told. */
+  crash(reason: string, cause?: ExitCause): void {
+    const fault = cause === undefined ? null : (this.#events?.faultOf?.(cause) ?? null);
+    this.#lose(reason, fault ?? new Fault('SANDBOX_RECYCLED', 'The executor of this sandbox ended under this request'));
+    this.#exit(cause);
   }
 
   break(reason: string, culprit: FunctionVersion | null): void {
@@ -187,10 +220,11 @@ export class MemoryExecutor implements Executor {
     this.changed();
   }
 
-  #exit(): void {
+  #exit(cause?: ExitCause): void {
     if (this.#exited) return;
     this.#exited = true;
-    this.#events?.onExit(this.endReason ?? '');
+    if (cause === undefined) this.#events?.onExit(this.endReason ?? '');
+    else this.#events?.onExit(this.endReason ?? '', cause);
     this.changed();
   }
 }

@@ -7,7 +7,7 @@ import type { Limits } from '../../src/core/limits.ts';
 import type { Executor } from '../../src/core/tier.ts';
 import { makeVersion } from './calls.ts';
 import type { TierUnderTest } from './walled-tier.ts';
-import type { MemoryCapabilities } from './memory-capabilities.ts';
+import type { Capabilities } from '../../src/core/capability.ts';
 import { OpenSandbox } from './sandbox.ts';
 import { startWorkerTier } from './worker-tier.ts';
 
@@ -26,7 +26,7 @@ export interface WorkerSandboxes {
 }
 
 /** Started before the tests of a file, and gone after them. */
-export function workerSandboxes(capabilities?: MemoryCapabilities): WorkerSandboxes {
+export function workerSandboxes(capabilities?: Capabilities): WorkerSandboxes {
   let subject: TierUnderTest;
   const executors: Executor[] = [];
   const broken: string[] = [];

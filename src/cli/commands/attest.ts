@@ -8,7 +8,9 @@ import { readAdminToken } from '../../auth/admin-token.ts';
 import { ATTACK_CLASSES } from '../../attest/attack.ts';
 import type { Attack } from '../../attest/attack.ts';
 import type { Outcome, Report } from '../../attest/report.ts';
+import type { SuiteOptions } from '../../attest/suite.ts';
 import { environmentWithDotenv, loadClientConfig } from '../../config.ts';
+import { TIER_NAMES, type TierName } from '../../core/tier.ts';
 import { CliError } from '../command.ts';
 import type { Command } from '../command.ts';
 import type { Input } from '../input.ts';
@@ -34,10 +36,18 @@ is 0 only where every attack and every bar held.`,
       choices: ATTACK_CLASSES,
       meaning: 'Only the attacks of this class; may be repeated',
     },
+    {
+      name: 'tier',
+      value: 'TIER',
+      repeats: true,
+      choices: TIER_NAMES,
+      meaning: 'Only in this tier (default: every one that works here)',
+    },
     { name: 'report', value: 'FILE', meaning: 'Also write the report to this file, as JSON' },
   ],
   examples: [
     ['cordon attest', 'everything, in about three minutes'],
+    ['cordon attest --tier worker --tier wasm', 'two tiers'],
     ['cordon attest --only egress --only http --report attest.json', 'two classes, with a report'],
   ],
   async run(input) {
@@ -45,8 +55,8 @@ is 0 only where every attack and every bar held.`,
     const attacks = await chosenAttacks(input);
     const url = input.text('url');
     const onOutcome = input.json ? undefined : progress;
-    const report =
-      url === undefined ? await againstOwn(attacks, onOutcome) : await againstRunning(url, attacks, onOutcome);
+    const options = { attacks, ...tiersOf(input), ...(onOutcome === undefined ? {} : { onOutcome }) };
+    const report = url === undefined ? await againstOwn(options) : await againstRunning(url, options);
     const { allHeld } = await import('../../attest/report.ts');
     const whole = { ...report, held: allHeld(report), versions: await versions() };
     const file = input.text('report');
@@ -57,7 +67,12 @@ is 0 only where every attack and every bar held.`,
   },
 };
 
-type OnOutcome = ((outcome: Outcome, done: number, total: number) => void) | undefined;
+type Options = Omit<SuiteOptions, 'server'>;
+
+function tiersOf(input: Input): Pick<Options, 'tiers'> {
+  const tiers = input.list('tier') as readonly TierName[];
+  return tiers.length === 0 ? {} : { tiers };
+}
 
 async function chosenAttacks(input: Input): Promise<readonly Attack[]> {
   const { ATTACKS } = await import('../../attest/attacks.ts');
@@ -65,7 +80,7 @@ async function chosenAttacks(input: Input): Promise<readonly Attack[]> {
   return only.length === 0 ? ATTACKS : ATTACKS.filter((attack) => only.includes(attack.class));
 }
 
-async function againstOwn(attacks: readonly Attack[], onOutcome: OnOutcome): Promise<Report> {
+async function againstOwn(options: Options): Promise<Report> {
   const { startPrivateServer } = await import('../../attest/private-server.ts');
   note('Starting a server of its own …');
   const own = await startPrivateServer({
@@ -73,28 +88,26 @@ async function againstOwn(attacks: readonly Attack[], onOutcome: OnOutcome): Pro
     env: environmentWithDotenv(process.cwd()),
   });
   try {
-    return await suite(attacks, { url: own.url, operatorToken: own.operatorToken, own }, onOutcome);
+    return await suite({ ...options, server: { url: own.url, operatorToken: own.operatorToken, own } });
   } finally {
     await own.close();
   }
 }
 
-async function againstRunning(url: string, attacks: readonly Attack[], onOutcome: OnOutcome): Promise<Report> {
+async function againstRunning(url: string, options: Options): Promise<Report> {
   const { adminToken, dataDir } = loadClientConfig(process.cwd());
   const operatorToken = adminToken ?? readAdminToken(dataDir);
   if (operatorToken === null) throw new CliError('there is no admin token: set CORDON_ADMIN_TOKEN');
   if (!/^https?:$/.test(URL.parse(url)?.protocol ?? ''))
     throw new CliError(`--url is ${JSON.stringify(url)}, but it must be an http or https URL`);
-  return suite(attacks, { url, operatorToken, own: null }, onOutcome);
+  return suite({ ...options, server: { url, operatorToken, own: null } });
 }
 
-async function suite(
-  attacks: readonly Attack[],
-  server: Parameters<typeof import('../../attest/suite.ts').runSuite>[0]['server'],
-  onOutcome: OnOutcome,
-): Promise<Report> {
-  const { runSuite } = await import('../../attest/suite.ts');
-  return runSuite({ attacks, server, ...(onOutcome === undefined ? {} : { onOutcome }) });
+async function suite(options: SuiteOptions): Promise<Report> {
+  const { runSuite, SuiteError } = await import('../../attest/suite.ts');
+  return runSuite(options).catch((error: unknown) => {
+    throw error instanceof SuiteError ? new CliError(error.message) : error;
+  });
 }
 
 /** One line that is written over, on a terminal; elsewhere nothing but what did not hold. */

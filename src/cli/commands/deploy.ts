@@ -6,6 +6,7 @@
 
 import type { Trigger } from '../../core/function-record.ts';
 import { CAPABILITY_NAMES } from '../../core/grants.ts';
+import { RUNTIME_WORDS } from '../../core/runtime.ts';
 import { createClient } from '../client.ts';
 import type { Client } from '../client.ts';
 import { CliError, TENANT, UsageError } from '../command.ts';
@@ -36,6 +37,12 @@ const FILE_OPTIONS: readonly Option[] = [
   },
   { name: 'timeout-ms', value: 'N', meaning: 'With FILE: how long one call may take' },
   { name: 'memory-mb', value: 'N', meaning: 'With FILE: how much memory one sandbox may use' },
+  {
+    name: 'runtime',
+    value: 'RUNTIME',
+    choices: RUNTIME_WORDS,
+    meaning: "With FILE: the language (default: what the file's name says)",
+  },
   { name: 'tier', value: 'TIER', meaning: 'With FILE: the kind of wall' },
   { name: 'cordon', value: 'CORDON', meaning: 'With FILE: the set of functions that may share a process with it' },
   {
@@ -74,6 +81,7 @@ named. Before each one stands what changes. Where one fails the others are deplo
     ['cordon deploy hello mailer --dry-run', 'what would change of these two'],
     ['cordon deploy hello --no-live --alias next', 'try it at /fn/hello@next, then: cordon promote hello'],
     ['cordon deploy functions/hello.ts --name hello', 'one file, without a project'],
+    ['cordon deploy api/main.py --name api', 'Python: the folder of main.py'],
   ],
   async run(input) {
     const { functions, tenant } = await whatToDeploy(input);
@@ -144,6 +152,7 @@ function fileSettings(input: Input, env: Readonly<Record<string, string>>): Depl
     handlerKind: kind === 'script' || kind === 'module' ? kind : undefined,
     timeoutMs: input.number('timeout-ms'),
     memoryMb: input.number('memory-mb'),
+    runtime: RUNTIME_WORDS.find((word) => word === input.text('runtime')),
     tier: input.text('tier'),
     cordon: input.text('cordon'),
     env,

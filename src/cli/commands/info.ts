@@ -5,7 +5,7 @@ import { TENANT } from '../command.ts';
 import type { Command } from '../command.ts';
 import { sheet } from '../table.ts';
 import { write, writeJson } from '../terminal.ts';
-import { stateOf, versionText } from '../views.ts';
+import { stateOf, versionText, tierText } from '../views.ts';
 import type { FunctionView } from '../views.ts';
 
 export const infoCommand: Command = {
@@ -47,7 +47,7 @@ function linesOf(view: FunctionView, url: string): Line[] {
 function versionLines(live: NonNullable<FunctionView['live']>): Line[] {
   return [
     ['code', live.hash],
-    ['tier', live.tier],
+    ['tier', tierText(live)],
     ['cordon', live.cordon],
     ['handler', `${live.handler} (${live.handlerKind})`],
     [

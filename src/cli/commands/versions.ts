@@ -5,7 +5,7 @@ import { TENANT } from '../command.ts';
 import type { Command } from '../command.ts';
 import { table } from '../table.ts';
 import { write, writeJson } from '../terminal.ts';
-import { roleOf } from '../views.ts';
+import { roleOf, tierText } from '../views.ts';
 import type { FunctionView, VersionView } from '../views.ts';
 
 export const versionsCommand: Command = {
@@ -32,11 +32,7 @@ export const versionsCommand: Command = {
 
 const rowOf =
   (view: FunctionView) =>
-  ({ number, hash, tier, createdBy, createdAt }: VersionView): string[] => [
-    `@${number}`,
-    roleOf(view, number),
-    hash.slice(0, 8),
-    tier,
-    createdBy,
-    createdAt,
-  ];
+  (version: VersionView): string[] => {
+    const { number, hash, createdBy, createdAt } = version;
+    return [`@${number}`, roleOf(view, number), hash.slice(0, 8), tierText(version), createdBy, createdAt];
+  };

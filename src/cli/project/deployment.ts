@@ -2,6 +2,7 @@
 
 import { HTTP_TRIGGER } from '../../core/function-record.ts';
 import type { Trigger } from '../../core/function-record.ts';
+import type { RuntimeWord } from '../../core/runtime.ts';
 import { sourceHash } from '../../core/source-hash.ts';
 import type { FunctionSettings } from './manifest.ts';
 import { readImportMap } from './import-map.ts';
@@ -28,6 +29,7 @@ export interface DeploymentSettings {
   readonly memoryMb?: number | undefined;
   readonly limits?: Readonly<Record<string, unknown>> | undefined;
   readonly minimumWall?: string | undefined;
+  readonly runtime?: RuntimeWord | undefined;
   readonly tier?: string | undefined;
   readonly cordon?: string | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
@@ -96,8 +98,12 @@ function settingsOf(settings: FunctionSettings, env: Readonly<Record<string, str
       openStreams: limits.open_streams,
       egressBytes: limits.egress_bytes,
       pendingTimers: limits.pending_timers,
+      minReplicas: limits.min_replicas,
+      maxReplicas: limits.max_replicas,
+      cpuShares: limits.cpu_shares,
     },
     minimumWall: settings.minimum_wall,
+    runtime: settings.runtime,
     tier: settings.tier,
     cordon: settings.cordon,
     env: { ...settings.env, ...env },

@@ -4,6 +4,7 @@
  */
 
 import { HTTP_TRIGGER } from '../../core/function-record.ts';
+import { runtimeOf } from '../../core/runtime.ts';
 import type { DeployedVersion } from '../views.ts';
 import type { DeploymentSettings, Prepared } from './deployment.ts';
 
@@ -21,6 +22,7 @@ const COMPARED = [
   'memoryMb',
   'limits',
   'minimumWall',
+  'runtime',
   'tier',
   'cordon',
   'grant',
@@ -37,7 +39,7 @@ const COMPARED = [
 ] as const satisfies readonly (keyof DeploymentSettings)[];
 
 /** Of a function that is new: what goes without saying. */
-const BEFORE_ALL: Readonly<Record<string, unknown>> = { trigger: HTTP_TRIGGER };
+const BEFORE_ALL: Readonly<Record<string, unknown>> = { trigger: HTTP_TRIGGER, runtime: 'javascript' };
 
 /** `deployed`: what is live now, null where nothing is. Empty: only values of variables can have changed. */
 export function differences(prepared: Prepared, deployed: DeployedVersion | null): readonly Difference[] {
@@ -48,16 +50,21 @@ export function differences(prepared: Prepared, deployed: DeployedVersion | null
     ...(prepared.hash === deployed.hash
       ? []
       : [{ sign: '~' as const, text: `code ${short(deployed.hash)} → ${short(prepared.hash)} (${files})` }]),
-    ...COMPARED.flatMap((name) => changeOf(name, prepared.settings[name], deployed.settings[name])),
+    ...COMPARED.flatMap((name) => changeOf(name, wantedOf(prepared, name), deployed.settings[name])),
     ...namesOf(Object.keys(prepared.settings.env ?? {}), deployed.env),
   ];
 }
 
-function settingsOf({ settings }: Prepared): Difference[] {
+function settingsOf(prepared: Prepared): Difference[] {
   return [
-    ...COMPARED.flatMap((name) => changeOf(name, settings[name], BEFORE_ALL[name])),
-    ...namesOf(Object.keys(settings.env ?? {}), []),
+    ...COMPARED.flatMap((name) => changeOf(name, wantedOf(prepared, name), BEFORE_ALL[name])),
+    ...namesOf(Object.keys(prepared.settings.env ?? {}), []),
   ];
+}
+
+/** The server keeps the language, and not the version that was wished for. */
+function wantedOf({ settings }: Prepared, name: (typeof COMPARED)[number]): unknown {
+  return name === 'runtime' && settings.runtime !== undefined ? runtimeOf(settings.runtime) : settings[name];
 }
 
 /** What is not sent gets the operator's default, which is not known here: nothing is said of it. */

@@ -12,6 +12,8 @@ import { CHOICES, type ChosenLimits } from '../../core/limits.ts';
 import { WALL_LEVELS, type WallLevel } from '../../core/wall-level.ts';
 import { CAPABILITY_NAMES, DEFAULT_CAPABILITIES } from '../../core/grants.ts';
 import type { CapabilityName } from '../../core/grants.ts';
+import { RUNTIME_WORDS } from '../../core/runtime.ts';
+import type { RuntimeWord } from '../../core/runtime.ts';
 import { TIER_WORDS } from '../../core/tier.ts';
 import type { TierWord } from '../../core/tier.ts';
 import { CliError } from '../command.ts';
@@ -54,20 +56,29 @@ const limitsSchema = z
     open_streams: atLeast('openStreams', 'Of these, open at a time'),
     egress_bytes: atLeast('egressBytes', 'Bytes that these may send and receive'),
     pending_timers: atLeast('pendingTimers', 'Timers that may be waiting'),
+    min_replicas: z.int().min(0).meta({ description: 'Sandboxes that stand ready without a call' }).optional(),
+    max_replicas: whole('The most sandboxes, by load').optional(),
+    cpu_shares: z.int().min(2).meta({ description: 'Of a contended CPU: 1024 is the usual share' }).optional(),
   })
   .meta({ description: "What it may use, within the operator's bounds" });
 
 const functionSchema = z.strictObject({
   enabled: flag('false: it is not deployed').optional(),
-  entrypoint: text('The file to start from, relative to this file (default: index.ts and its like)').optional(),
+  entrypoint: text(
+    'The file to start from, relative to this file (default: index.ts and its like, main.py)',
+  ).optional(),
   import_map: text(
     'A file with `imports`, relative to this file (default: a deno.json beside the function)',
   ).optional(),
   verify_jwt: flag('On /functions/v1: refuse a request without a valid JWT (default: true)').optional(),
   pass_authorization: flag('Whether the Authorization header reaches the function (default: false)').optional(),
+  runtime: z
+    .enum(RUNTIME_WORDS)
+    .meta({ description: "The language (default: what the file's name says); the machine's own version runs it" })
+    .optional(),
   tier: z
     .enum(TIER_WORDS)
-    .meta({ description: 'The kind of wall (default: isolate); auto: the best that there is' })
+    .meta({ description: 'The kind of wall (default: isolate, for Python container); auto: the best that there is' })
     .optional(),
   cordon: z
     .enum(['function', 'tenant', 'shared'])
@@ -125,6 +136,7 @@ export interface FunctionSettings {
   readonly import_map?: string | undefined;
   readonly verify_jwt?: boolean | undefined;
   readonly pass_authorization?: boolean | undefined;
+  readonly runtime?: RuntimeWord | undefined;
   readonly tier?: TierWord | undefined;
   readonly cordon?: CordonKind | undefined;
   readonly handler?: string | undefined;
@@ -155,6 +167,9 @@ export interface LimitSettings {
   readonly open_streams?: number | undefined;
   readonly egress_bytes?: number | undefined;
   readonly pending_timers?: number | undefined;
+  readonly min_replicas?: number | undefined;
+  readonly max_replicas?: number | undefined;
+  readonly cpu_shares?: number | undefined;
 }
 
 export interface CorsSettings {

@@ -1,7 +1,7 @@
 /**
  * Project: a folder of functions, and the manifest that says how they are to run.
  *
- * In the functions' folder every folder with an index file and every code file is a function of that name; what begins
+ * In the functions' folder every folder with an index file or a main.py and every code file is a function of that name; what begins
  * with an underscore (`_shared/`) is not, and is there to be imported.
  */
 
@@ -40,8 +40,11 @@ const MANIFESTS: readonly { readonly path: string; readonly kind: ManifestKind; 
 ];
 const BARE_FUNCTIONS_DIRS = ['functions', 'supabase/functions'];
 
-const EXTENSIONS = ['.ts', '.mts', '.js', '.mjs'];
-const CODE_FILE = /^([^.]+)\.m?[jt]s$/;
+/** What a folder's function starts from; the first that is there is it. */
+const ENTRIES = ['index.ts', 'index.mts', 'index.js', 'index.mjs', 'main.py'];
+/** Beside functions: what package managers make. */
+const NO_FUNCTIONS = ['node_modules', 'venv'];
+const CODE_FILE = /^([^.]+)\.(?:m?[jt]s|py)$/;
 
 /** Rejects with a {@link CliError} where the folder holds no project, or one that is not valid. */
 export async function readProject(folder: string): Promise<Project> {
@@ -99,7 +102,7 @@ function functionsOf(
     if (entrypoint !== undefined) entries.set(name, requireEntry(name, resolve(base, entrypoint)));
     if (!entries.has(name))
       throw new CliError(
-        `${manifestPath} tells of a function ${name}, but there is neither ${join(functionsDir, name)}/index.ts nor an entrypoint`,
+        `${manifestPath} tells of a function ${name}, but there is neither ${join(functionsDir, name)}/index.ts nor main.py nor an entrypoint`,
       );
   }
   return [...entries]
@@ -132,7 +135,7 @@ function entriesOf(functionsDir: string): Map<string, string> {
   const entries = new Map<string, string>();
   if (!isFolder(functionsDir)) return entries;
   for (const item of readdirSync(functionsDir).sort()) {
-    if (/^[_.]/.test(item) || item === 'node_modules') continue;
+    if (/^[_.]/.test(item) || NO_FUNCTIONS.includes(item)) continue;
     const path = join(functionsDir, item);
     const isDirectory = isFolder(path);
     const name = isDirectory ? item : CODE_FILE.exec(item)?.[1];
@@ -149,7 +152,7 @@ function entriesOf(functionsDir: string): Map<string, string> {
 }
 
 function indexOf(folder: string): string | null {
-  return EXTENSIONS.map((extension) => join(folder, `index${extension}`)).find((path) => existsSync(path)) ?? null;
+  return ENTRIES.map((name) => join(folder, name)).find((path) => existsSync(path)) ?? null;
 }
 
 function requireEntry(name: string, path: string): string {

@@ -12,9 +12,12 @@ import { builtinModules } from 'node:module';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { build } from 'esbuild';
 import type { Plugin } from 'esbuild';
+import { runtimeOfEntry } from '../../core/runtime.ts';
 import { CliError } from '../command.ts';
 import { aliasPackage, findImportMap, isFetched, isFoundByServer, mapped, readImportMap } from './import-map.ts';
 import type { ImportMap } from './import-map.ts';
+import { installFiles, leaveDeclared } from './declared-packages.ts';
+import { pythonFiles } from './python-sources.ts';
 
 export interface Sources {
   /** Paths with forward slashes, relative to the nearest folder that holds them all. */
@@ -42,18 +45,26 @@ export async function readSources(path: string, { importMap, within }: SourceRul
   const entry = await realpath(resolve(path));
   const root = within === null ? null : await realpath(within);
   requireInside([entry], root);
+  if (runtimeOfEntry(entry) === 'python') {
+    const paths = pythonFiles(entry);
+    return read(entry, paths, new Map(), dirname(entry));
+  }
   const map = importMap ?? mapBeside(entry);
   const aliases = new Map<string, string>();
   const fetched = new Set<string>();
+  const manifests = new Set<string>();
   const sources = await importGraph(entry, [
     ...(map === null ? [] : [followMap(map, aliases, fetched)]),
     leaveAddresses(),
+    leaveDeclared(manifests),
   ]);
   if (sources === null) return read(entry, [entry], new Map());
   requireInside(sources, root);
   const packages = sources.flatMap(packageFiles).filter((file) => isInside(file, root));
   const maps = map === null || fetched.size === 0 ? [] : [await mapToSend(map, entry, fetched)];
-  return read(entry, [...new Set([...sources, ...packages, ...maps])], aliases);
+  const installs = await Promise.all(installFiles(manifests).map((file) => realpath(file)));
+  requireInside(installs, root);
+  return read(entry, [...new Set([...sources, ...packages, ...maps, ...installs])], aliases);
 }
 
 function mapBeside(entry: string): ImportMap | null {
@@ -166,8 +177,12 @@ function packageFiles(path: string): string[] {
   return found;
 }
 
-async function read(entry: string, paths: readonly string[], aliases: ReadonlyMap<string, string>): Promise<Sources> {
-  const root = commonFolder(paths);
+async function read(
+  entry: string,
+  paths: readonly string[],
+  aliases: ReadonlyMap<string, string>,
+  root = commonFolder(paths),
+): Promise<Sources> {
   const inside = (path: string): string => relative(root, path).split(sep).join('/');
   const files = await Promise.all(paths.map(async (path) => [inside(path), await readFile(path)] as const));
   const packages = [...aliases].map(([name, path]) => aliasPackage(name, inside(path)));

@@ -1,17 +1,24 @@
 /**
- * The agent where a whole machine or container runs Node: the native guest on a Unix socket that the host has put into
- * its view. `node agent.mjs <socket> [<folder for files>]`
+ * The agent where a whole machine or container runs Node: the native guest on a channel that the host has put into its
+ * view. `node agent.mjs <channel> [<folder for files>]`; the channel is `fd:<number>`, or the path of a Unix socket.
  */
 
-import { createConnection } from 'node:net';
+import { createConnection, Socket } from 'node:net';
 import { serveNative } from '../native/serve.ts';
 
-const [path = '', scratch = '/tmp'] = process.argv.slice(2);
+const [place = '', scratch = '/tmp'] = process.argv.slice(2);
 const exit = process.exit.bind(process);
-const channel = createConnection(path);
+const inherited = /^fd:(\d+)$/.exec(place)?.[1];
 
-channel.once('error', (error) => {
-  process.stderr.write(`The agent can't reach its host at ${path}: ${error.message}\n`);
-  exit(1);
-});
-channel.once('connect', () => serveNative(channel, { hasNetwork: true, scratch, exit, onClose: () => exit(0) }));
+if (inherited === undefined) {
+  const channel = createConnection(place);
+  channel.once('error', (error) => {
+    process.stderr.write(`The agent can't reach its host at ${place}: ${error.message}\n`);
+    exit(1);
+  });
+  channel.once('connect', () => serve(channel));
+} else serve(new Socket({ fd: Number(inherited) }));
+
+function serve(channel: Socket): void {
+  serveNative(channel, { hasNetwork: true, ownsProcess: true, scratch, exit, onClose: () => exit(0) });
+}

@@ -79,7 +79,7 @@ function diagnose(error: unknown, project: Project): Diagnosis {
   const errors = (error as Partial<esbuild.BuildFailure>).errors;
   if (errors !== undefined && errors.length > 0) return describeErrors(errors, project);
   const { message } = error as Error;
-  if (error instanceof ImportMapError) return { message, issues: [] };
+  if (error instanceof ImportMapError) return { message, issues: [], missing: [] };
   const [reason] = message.split('\n', 1);
-  return { message: `The bundler could not cope with this source: ${reason}`, issues: [] };
+  return { message: `The bundler could not cope with this source: ${reason}`, issues: [], missing: [] };
 }

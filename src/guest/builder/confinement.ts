@@ -4,7 +4,7 @@
  */
 
 import type * as esbuild from 'esbuild';
-import { isNode } from './node-modules.ts';
+import { isNode, nodeName } from './node-modules.ts';
 import type { Project } from './project.ts';
 
 /** `data:`, `file:` …: what no other plugin has taken. */
@@ -35,6 +35,14 @@ export function unresolved(path: string): string {
     return `${JSON.stringify(path)} is a module of Node.js that the isolate tier does not have; the tiers "worker" and "container" have it`;
   if (/^[./]/.test(path))
     return `Could not resolve ${JSON.stringify(path)}: there is no such file among the uploaded files`;
-  const name = /^(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? path;
+  const name = packageName(path);
   return `Could not resolve ${JSON.stringify(path)}: it is not among the uploaded files; run \`npm install ${name}\` before \`cordon deploy\``;
+}
+
+const packageName = (path: string): string => /^(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? path;
+
+/** The package, or the module of Node, that an import needs and does not find; null where it names a file. */
+export function missingModule(path: string): string | null {
+  if (isNode(path)) return nodeName(path);
+  return /^[./]/.test(path) ? null : packageName(path);
 }

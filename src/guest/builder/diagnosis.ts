@@ -3,7 +3,8 @@
 import { SourceMap } from 'node:module';
 import type * as esbuild from 'esbuild';
 import type { Warning } from './bundle.ts';
-import { unresolved } from './confinement.ts';
+import { missingModule, unresolved } from './confinement.ts';
+import type { MissingPackage } from './imports.ts';
 import type { Position, Project } from './project.ts';
 
 export interface Diagnosis {
@@ -11,12 +12,15 @@ export interface Diagnosis {
   readonly message: string;
   /** For each error its sentence, and the lines around it with a caret. */
   readonly issues: readonly string[];
+  /** Packages that are imported and are not there, and Node's modules, as `node:fs`. */
+  readonly missing: readonly string[];
 }
 
 interface Place extends Position {
   readonly file: string;
 }
 
+const UNRESOLVED = /^Could not resolve "(.*)"$/s;
 const MAX_WARNINGS = 20;
 /** Of a line in a code frame; bundled libraries have lines of a megabyte. */
 const MAX_WIDTH = 120;
@@ -29,7 +33,19 @@ export function describeErrors(errors: readonly esbuild.Message[], project: Proj
   });
   const [first] = described;
   const others = described.length === 1 ? '' : ` (and ${described.length - 1} more)`;
-  return { message: `${first!.sentence}${others}`, issues: described.map(({ issue }) => issue) };
+  return {
+    message: `${first!.sentence}${others}`,
+    issues: described.map(({ issue }) => issue),
+    missing: missingOf(errors),
+  };
+}
+
+function missingOf(errors: readonly esbuild.Message[]): string[] {
+  const names = errors.map(({ text, detail }) => {
+    const specifier = UNRESOLVED.exec(text)?.[1];
+    return specifier === undefined ? (detail as MissingPackage | undefined)?.missing : missingModule(specifier);
+  });
+  return [...new Set(names.filter((name) => typeof name === 'string'))];
 }
 
 export function warningLines(warnings: readonly Warning[], project: Project): string[] {
@@ -38,15 +54,19 @@ export function warningLines(warnings: readonly Warning[], project: Project): st
 
 /** What esbuild passes and V8 refuses, such as a bad regular expression; found in the source by the source map. */
 export function describeSyntaxError(error: unknown, sourceMap: Uint8Array | null, project: Project): Diagnosis {
-  if (!(error instanceof SyntaxError)) return { message: 'The code is nested too deeply', issues: [] };
+  if (!(error instanceof SyntaxError)) return { message: 'The code is nested too deeply', issues: [], missing: [] };
   const { message, stack = '' } = error;
   const place = sourceMap === null ? null : originOf(stack, sourceMap, project);
   const sentence = sentenceOf(message, place);
-  return { message: sentence, issues: place === null ? [] : [`${sentence}\n${codeFrame(place, project)}`] };
+  return {
+    message: sentence,
+    issues: place === null ? [] : [`${sentence}\n${codeFrame(place, project)}`],
+    missing: [],
+  };
 }
 
 function textOf({ text, location }: esbuild.Message, project: Project): string {
-  const specifier = /^Could not resolve "(.*)"$/s.exec(text)?.[1];
+  const specifier = UNRESOLVED.exec(text)?.[1];
   if (specifier !== undefined) return unresolved(specifier);
   if (!project.isScript || location === null || location.file !== project.entry) return text;
   if (isStaticImport(location, project)) {

@@ -55,7 +55,8 @@ async function resolveMapped(
 /** The result of one resolution as that of another; an error needs a reason that stands alone. */
 function found(resolved: esbuild.ResolveResult, prefix = ''): esbuild.OnResolveResult {
   const { path, namespace, external, sideEffects, suffix } = resolved;
-  if (resolved.errors.length > 0) return { errors: resolved.errors.map(({ text }) => ({ text: prefix + text })) };
+  if (resolved.errors.length > 0)
+    return { errors: resolved.errors.map(({ text, detail }) => ({ text: prefix + text, detail: detail as unknown })) };
   return { path, namespace, external, sideEffects, suffix, warnings: resolved.warnings };
 }
 
@@ -72,17 +73,24 @@ async function resolvePackage(build: esbuild.PluginBuild, project: Project, args
     resolveDir: resolveDir === '' ? project.dir : resolveDir,
     pluginData: PACKAGE,
   });
-  if (resolved.errors.length > 0) return { errors: [{ text: missingPackage(path, name, subpath, project) }] };
+  if (resolved.errors.length > 0) return { errors: [missingPackage(path, name, subpath, project)] };
   const version = versionOf(project, name);
   if (range === '' || version === null || satisfies(version, range)) return found(resolved);
   const text = `${JSON.stringify(path)} is version ${version} in the uploaded node_modules, which ${range} does not allow`;
   return { ...found(resolved), warnings: [{ text }] };
 }
 
-function missingPackage(path: string, name: string, subpath: string, project: Project): string {
+/** What an error of a package that is not there carries. */
+export interface MissingPackage {
+  readonly missing?: string;
+}
+
+function missingPackage(path: string, name: string, subpath: string, project: Project): esbuild.PartialMessage {
+  const shown = JSON.stringify(path);
   if (versionOf(project, name) !== null)
-    return `${JSON.stringify(path)}: the package ${name} is there, but it has nothing to import as "${name}${subpath}"`;
-  return `${JSON.stringify(path)}: ${name} is not among the uploaded files; run \`npm install ${name}\` before \`cordon deploy\``;
+    return { text: `${shown}: the package ${name} is there, but it has nothing to import as "${name}${subpath}"` };
+  const text = `${shown}: ${name} is not among the uploaded files; run \`npm install ${name}\` before \`cordon deploy\``;
+  return { text, detail: { missing: name } satisfies MissingPackage };
 }
 
 function versionOf(project: Project, name: string): string | null {

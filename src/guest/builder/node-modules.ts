@@ -44,6 +44,9 @@ export function createNodeModules(file: string): NodeModules {
 /** Whether a specifier names a module of Node, whoever has it. */
 export const isNode = (path: string): boolean => path.startsWith(PREFIX) || isBuiltin(path);
 
+/** `node:fs` of either spelling. */
+export const nodeName = (path: string): string => PREFIX + bare(path);
+
 const bare = (path: string): string => (path.startsWith(PREFIX) ? path.slice(PREFIX.length) : path);
 
 function setUp(

@@ -71,6 +71,8 @@ export class Executor<S extends ExecutorSandbox> implements SandboxOwner<S> {
     this.#connection = new Connection(socket, {
       maxFrameBytes: MAX_FRAME_TO_GUEST,
       splitsData: true,
+      freesPayloads: true,
+      freesBodies: true,
       onFrame: (type, stream, payload) => this.#receive(type, stream, payload),
       // Without its host an executor has no reason to be.
       onClose: () => process.kill(process.pid, 'SIGKILL'),
@@ -127,7 +129,7 @@ export class Executor<S extends ExecutorSandbox> implements SandboxOwner<S> {
 
   #receive(type: number, stream: number, payload: Buffer): void {
     if (this.#stopping > 0 && OF_A_CALL.has(type) && !this.#calls.has(stream)) {
-      this.#held.push({ type, stream, payload });
+      this.#held.push({ type, stream, payload: Buffer.from(payload) });
       return;
     }
     switch (type) {

@@ -15,6 +15,7 @@ import { IdTable } from '../../lib/id-table.ts';
 import { FrameType, type OpenMeta } from '../../wire/frames.ts';
 import { In, INLINE_UNITS, Out } from '../isolate/mailbox.ts';
 import { answerMessage } from './asks.ts';
+import { cacheFor } from './code-cache.ts';
 import { CallOutlet, type ExecutorCall } from './call-outlet.ts';
 import { CpuCount } from './cpu-count.ts';
 import { transferred, type GuestArgument } from './crossing.ts';
@@ -152,7 +153,7 @@ export class IsolateSandbox implements ExecutorSandbox {
   async #load(payload: Uint8Array): Promise<void> {
     let ready: ReadyIsolate;
     try {
-      ready = this.#pool.take(this.#meta.memoryMb);
+      ready = this.#pool.take(this.#meta.memoryMb, cacheFor(payload.subarray(0, this.#meta.codeBytes)));
     } catch (error) {
       return this.#recycle('LOAD_FAILED', `No isolate could be made: ${String(error)}`, null);
     }

@@ -11,12 +11,16 @@ export interface RecordReader {
   body: string | Uint8Array | null;
 }
 
-/** Calls `each` for every record; the same object is reused. Throws RecordError where the text is not well-formed. */
+/**
+ * Calls `each` for every record; the same object is reused. Bytes are their record's alone, which may free them. Throws
+ * RecordError where the text is not well-formed.
+ */
 export function readRecords(drained: unknown, each: (record: RecordReader) => void): void {
   if (!Array.isArray(drained) || typeof drained[0] !== 'string') throw new RecordError('no records');
   const text = drained[0];
   const record: RecordReader = { kind: 0, id: 0, meta: '', body: null };
   const head = new HeadReader(text);
+  const bodies = new Bodies(drained);
   while (head.at < text.length) {
     record.kind = head.number(COMMA);
     record.id = head.number(COMMA);
@@ -25,8 +29,7 @@ export function readRecords(drained: unknown, each: (record: RecordReader) => vo
     const metaEnd = head.at + metaLength;
     record.meta = text.slice(head.at, metaEnd);
     head.at = bodyLength > 0 ? metaEnd + bodyLength : metaEnd;
-    record.body =
-      bodyLength < 0 ? bodyAt(drained, -bodyLength) : bodyLength === 0 ? null : text.slice(metaEnd, head.at);
+    record.body = bodyLength < 0 ? bodies.at(-bodyLength) : bodyLength === 0 ? null : text.slice(metaEnd, head.at);
     each(record);
   }
 }
@@ -62,8 +65,23 @@ class HeadReader {
   }
 }
 
-function bodyAt(drained: readonly unknown[], index: number): string | Uint8Array {
-  const body = drained[index];
-  if (typeof body === 'string' || body instanceof Uint8Array) return body;
-  throw new RecordError('a record whose body is missing');
+/** What stands beside the text. */
+class Bodies {
+  readonly #drained: readonly unknown[];
+  #taken: Set<ArrayBufferLike> | null = null;
+
+  constructor(drained: readonly unknown[]) {
+    this.#drained = drained;
+  }
+
+  at(index: number): string | Uint8Array {
+    const body = this.#drained[index];
+    if (typeof body === 'string') return body;
+    if (!(body instanceof Uint8Array)) throw new RecordError('a record whose body is missing');
+    // What an isolate gives twice is one buffer on this side, too.
+    this.#taken ??= new Set();
+    if (this.#taken.has(body.buffer)) return new Uint8Array(body);
+    this.#taken.add(body.buffer);
+    return body;
+  }
 }

@@ -81,19 +81,29 @@ class SentRequest extends Request {
 hide(SentRequest.prototype, 'constructor', Request);
 
 /** Names that mean something on the object already; and `__proto__` would not become a property. */
-const TAKEN = dictionary<true>();
-for (const prototype of [Headers.prototype, Object.prototype]) {
-  for (const key of ownKeys(prototype)) if (typeof key === 'string') TAKEN[key] = true;
+const { prototype: objectPrototype } = Object;
+let takenByOthers: Readonly<Record<PropertyKey, true>> | null = null;
+const takenNames = (): NonNullable<typeof takenByOthers> =>
+  (takenByOthers ??= namesIn([Headers.prototype, objectPrototype]));
+
+function namesIn(prototypes: readonly object[]): Record<PropertyKey, true> {
+  const names = dictionary<true>();
+  for (let p = 0; p < prototypes.length; p++) {
+    const keys = ownKeys(prototypes[p] as object);
+    for (let i = 0; i < keys.length; i++) if (typeof keys[i] === 'string') names[keys[i] as string] = true;
+  }
+  return names;
 }
 
 /** With the properties that a plain object of headers would have: of HTTP's in lower case, else as they were sent. */
 function sentHeaders({ headers: list, reply }: Incoming): Headers {
   const headers = headersOf(list);
+  const taken = takenNames();
   for (let i = 0; i < list.length; i += 2) {
     const sent = list[i] as string;
     const lower = toLowerCase(sent);
     const name = reply === 'http' ? lower : sent;
-    if (TAKEN[lower] === true || TAKEN[name] === true) continue;
+    if (taken[lower] === true || taken[name] === true) continue;
     const value = combined(list, lower);
     put(headers, name, value);
     if (name !== lower) hide(headers, lower, value);

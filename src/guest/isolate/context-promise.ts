@@ -127,7 +127,7 @@ function install(): void {
   for (let i = 0; i < names.length; i++) {
     const name = names[i] as string;
     if (name === 'name' || name === 'length' || name === 'prototype') continue;
-    defineProperty(ContextPromise, name, getOwnPropertyDescriptor(NativePromise, name) as PropertyDescriptor);
+    replace(ContextPromise, name, NativePromise[name as 'all']);
   }
   defineProperty(ContextPromise, 'prototype', { value: NativePromise.prototype, writable: false });
   const species = {

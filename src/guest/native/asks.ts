@@ -10,6 +10,7 @@ import type { FrameSender } from '../../wire/connection.ts';
 import { CHUNK_BYTES, FrameType, type AnswerFailMeta, type AnswerHeadMeta } from '../../wire/frames.ts';
 import { askBody, askNumber, parseMeta, readCredit } from '../../wire/meta.ts';
 import type { Ask, AskBody, AskListener, AskRefusal } from '../web/host.ts';
+import { AskStream, type OpenAsk } from './ask-stream.ts';
 import { BodyPump, BodySource } from './body.ts';
 
 /** The longest head of a response, or of what is asked for, that user code may make. */
@@ -22,7 +23,7 @@ const OVER: AskRefusal = { code: 'CANCELLED', message: 'its invocation is over' 
 export class NativeAsks {
   readonly #sender: FrameSender;
   readonly #call: number;
-  readonly #open = new Map<number, NativeAsk>();
+  readonly #open = new Map<number, OpenAsk>();
   #last = 0;
 
   /** `call` is its id on the connection. */
@@ -39,6 +40,14 @@ export class NativeAsks {
     const ask = new NativeAsk(this.#sender, this.#call, number, listener, () => void this.#open.delete(number));
     this.#open.set(number, ask);
     ask.send(kind, meta, body);
+    return ask;
+  }
+
+  /** One whose request is its kind, as a stream both ways. */
+  stream(kind: string): AskStream {
+    const number = ++this.#last;
+    const ask = new AskStream(this.#sender, this.#call, number, kind, () => void this.#open.delete(number));
+    this.#open.set(number, ask);
     return ask;
   }
 
@@ -66,11 +75,11 @@ export class NativeAsks {
 
   /** The invocation is over, and so is for the host what it asked for. */
   end(): void {
-    for (const ask of [...this.#open.values()]) ask.onFail(OVER);
+    for (const ask of [...this.#open.values()]) ask.onOver();
   }
 }
 
-class NativeAsk implements Ask, BodyFrames {
+class NativeAsk implements Ask, OpenAsk, BodyFrames {
   readonly #sender: FrameSender;
   readonly #call: number;
   readonly #number: number;
@@ -129,6 +138,10 @@ class NativeAsk implements Ask, BodyFrames {
   onFail(refusal: AskRefusal): void {
     this.#finish();
     this.#fail(this.#listener.errorOf(refusal));
+  }
+
+  onOver(): void {
+    this.onFail(OVER);
   }
 
   onCredit(bytes: number): void {

@@ -4,6 +4,7 @@ import type { FrameSender } from '../../wire/connection.ts';
 import type { CallMeta, PrincipalMeta, ReplyKind } from '../../wire/frames.ts';
 import type { Incoming } from '../handler/incoming.ts';
 import type { Ask, AskBody, AskListener } from '../web/host.ts';
+import type { AskStream } from './ask-stream.ts';
 import { NativeAsks } from './asks.ts';
 import type { BodyPump, BodySource } from './body.ts';
 
@@ -103,6 +104,13 @@ export class NativeCall implements Incoming {
     if (this.isOver) return null;
     this.#asks ??= new NativeAsks(this.#owner.sender, this.id);
     return this.#asks.begin(kind, meta, body, listener);
+  }
+
+  /** One ask whose request is its kind, as a stream both ways; null once the invocation is over. */
+  stream(kind: string): AskStream | null {
+    if (this.isOver) return null;
+    this.#asks ??= new NativeAsks(this.#owner.sender, this.id);
+    return this.#asks.stream(kind);
   }
 
   /** Takes one ANSWER_… frame. */

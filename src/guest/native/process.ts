@@ -10,11 +10,13 @@ export interface ProcessSeams {
   /** A folder that it may write to. */
   readonly scratch: string;
   readonly log: Log;
+  /** A process of its own and not a thread of one: signals, the working folder and native code are its own business. */
+  readonly ownsProcess: boolean;
   /** The function has called `process.exit()`. */
   exit(code: number): never;
 }
 
-export function installProcess({ env, scratch, log, exit }: ProcessSeams): void {
+export function installProcess({ env, scratch, log, ownsProcess, exit }: ProcessSeams): void {
   for (const name of Object.keys(process.env)) delete process.env[name];
   Object.assign(process.env, env);
   os.tmpdir = () => scratch;
@@ -22,7 +24,7 @@ export function installProcess({ env, scratch, log, exit }: ProcessSeams): void 
   replace('stdout', lineStream('info', log));
   replace('stderr', lineStream('error', log));
   replace('exit', (code?: number | string | null) => exit(Number(code ?? process.exitCode ?? 0)));
-  for (const name of ['kill', 'abort', 'chdir', 'dlopen'] as const) replace(name, refuse(name));
+  if (!ownsProcess) for (const name of ['kill', 'abort', 'chdir', 'dlopen'] as const) replace(name, refuse(name));
 }
 
 function refuse(name: string): () => never {

@@ -55,6 +55,13 @@ export class NativeSandbox implements CallOwner {
     return this.#calls.has(call);
   }
 
+  /** The invocation that runs; of several, the one that began last. Null where none does. */
+  get running(): NativeCall | null {
+    let last: NativeCall | null = null;
+    for (const call of this.#calls.values()) if (!call.isOver) last = call;
+    return last;
+  }
+
   begin(id: number, meta: CallMeta, whole: string | ArrayBuffer | null): void {
     const source = meta[1] === 2 ? this.#sourceOf(id) : null;
     const call = new NativeCall(id, meta, whole, source, this);

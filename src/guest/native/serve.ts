@@ -13,20 +13,25 @@ import type { WebHost } from '../web/host.ts';
 import { installConsole, type Log } from './console.ts';
 import { bindContext, currentCall } from './context.ts';
 import { describeError } from './describe-error.ts';
+import { Door } from './door.ts';
+import { Exits } from './exits.ts';
 import { fetch } from './fetch.ts';
 import { NativeLog } from './log.ts';
-import { explainNoNetwork } from './network.ts';
+import { installNetwork } from './network.ts';
 import { installProcess } from './process.ts';
 import { NativeSandbox } from './sandbox.ts';
+import { installThreads } from './threads.ts';
 import { installTimers } from './timers.ts';
 import { installRequest } from './web/request.ts';
 import { installResponse } from './web/response.ts';
 
 export interface NativeOptions {
-  /** Whether connections may be opened here; without it they fail with the reason. */
+  /** Whether there is a loopback of this sandbox's own, for programs that the function starts. */
   readonly hasNetwork: boolean;
   /** A folder that the function may write to. */
   readonly scratch: string;
+  /** The process is its own, with all that it may start. */
+  readonly ownsProcess?: boolean;
   /** A call is about to be handed to the function. */
   onBegun?(call: number): void;
   /** The function has ended its process (or thread); what was to be sent has been written to the channel. */
@@ -40,6 +45,9 @@ export function serveNative(channel: Duplex, options: NativeOptions): void {
   void new NativeGuest(channel, options);
 }
 
+/** Stands for the proxy where nothing listens. */
+const UNUSED_PORT = 1;
+
 interface HeldFrame {
   readonly type: number;
   readonly stream: number;
@@ -49,6 +57,9 @@ interface HeldFrame {
 class NativeGuest {
   readonly #options: NativeOptions;
   readonly #connection: Connection;
+  readonly #exits = new Exits(() => this.#sandbox?.running ?? null);
+  /** Opened early: a version that comes need not wait for it. */
+  readonly #door: Promise<Door | null>;
   #sandbox: NativeSandbox | null = null;
   #sandboxId = 0;
   /** What came while the code loads. */
@@ -56,8 +67,10 @@ class NativeGuest {
 
   constructor(channel: Duplex, options: NativeOptions) {
     this.#options = options;
+    this.#door = options.hasNetwork ? Door.open(this.#exits) : Promise.resolve(null);
     this.#connection = new Connection(channel, {
       maxFrameBytes: MAX_FRAME_TO_GUEST,
+      freesPayloads: true,
       onFrame: (type, stream, payload) => this.#receive(type, stream, payload),
       onClose: () => options.onClose(),
     });
@@ -68,7 +81,7 @@ class NativeGuest {
     if (type === FrameType.PING) return this.#connection.send(FrameType.PONG, stream);
     if (type === FrameType.OPEN) return this.#open(stream, payload);
     if (type === FrameType.CLOSE) return;
-    if (this.#held !== null) return void this.#held.push({ type, stream, payload });
+    if (this.#held !== null) return void this.#held.push({ type, stream, payload: Buffer.from(payload) });
     if (type === FrameType.CALL) return this.#call(stream, payload);
     this.#sandbox?.receive(type, stream, payload);
   }
@@ -82,9 +95,13 @@ class NativeGuest {
     const sandbox = new NativeSandbox(this.#connection, meta);
     this.#sandbox = sandbox;
     this.#sandboxId = id;
-    this.#furnish(sandbox, id, meta);
     const code = metaBody(payload).toString('utf8', 0, meta.codeBytes);
-    void sandbox.load(code, this.#options.scratch).then(() => this.#loaded());
+    void this.#load(sandbox, meta, code).then(() => this.#loaded());
+  }
+
+  async #load(sandbox: NativeSandbox, meta: OpenMeta, code: string): Promise<void> {
+    this.#furnish(sandbox, meta, await this.#door);
+    await sandbox.load(code, this.#options.scratch);
   }
 
   #loaded(): void {
@@ -101,8 +118,8 @@ class NativeGuest {
   }
 
   /** What the function finds around itself. */
-  #furnish(sandbox: NativeSandbox, id: number, meta: OpenMeta): void {
-    const log = new NativeLog(this.#connection, id, meta.logBytes);
+  #furnish(sandbox: NativeSandbox, meta: OpenMeta, door: Door | null): void {
+    const log = new NativeLog(this.#connection, this.#sandboxId, meta.logBytes);
     const write: Log = (level, message): void => log.write(level, message);
     // Timers, randomness and the like are Node's own here.
     const host: Pick<WebHost, 'bindContext' | 'ask' | 'log'> = {
@@ -117,7 +134,12 @@ class NativeGuest {
     installListeners();
     installTimers(meta.pendingTimers);
     installConsole(write);
-    if (!this.#options.hasNetwork) explainNoNetwork();
+    installNetwork({
+      exits: this.#exits,
+      hasLoopback: this.#options.hasNetwork,
+      proxyPort: door?.port ?? UNUSED_PORT,
+    });
+    if (door !== null) installThreads();
     const uncaught = (error: unknown): void => {
       if (sandbox.failCurrent(error)) return;
       const { message, stack } = describeError(error);
@@ -126,9 +148,10 @@ class NativeGuest {
     process.on('uncaughtException', uncaught);
     process.on('unhandledRejection', uncaught);
     installProcess({
-      env: meta.env,
+      env: { ...meta.env, ...door?.variables },
       scratch: this.#options.scratch,
       log: write,
+      ownsProcess: this.#options.ownsProcess === true,
       exit: (code) => {
         sandbox.failCurrent(new Error(`The function called process.exit(${code})`));
         this.#connection.flush();

@@ -13,5 +13,9 @@ interface ReadableStream<T = unknown> {
   tee(): [ReadableStream<T>, ReadableStream<T>];
 }
 
-/** The bundler makes it load a module at the first call. */
-declare function require(path: string): unknown;
+/** The bundler makes it load a module at the first call. `never` fits whatever type the caller says the module has. */
+declare function require(path: string): never;
+
+/** The bundler's: it makes ordinary functions of all others of these kinds. */
+declare const $asyncFunction: object;
+declare const $asyncGeneratorFunction: object;

@@ -46,19 +46,25 @@ export function harden(target: object): Removed {
  * them back.
  */
 function removeCodeGeneration(realm: Record<string, unknown>): () => void {
-  // The last code that is made from a string: the bundler would make ordinary functions of these two.
-  // oxlint-disable-next-line no-eval
-  const [async, asyncGenerator] = (0, eval)('[async () => {}, async function* () {}]') as [object, object];
+  // The bundler's own two, which no linter can know.
+  /* oxlint-disable no-undef */
   const kinds = [
     ['Function', Function.prototype],
-    ['AsyncFunction', getPrototypeOf(async)],
-    ['AsyncGeneratorFunction', getPrototypeOf(asyncGenerator)],
+    ['AsyncFunction', getPrototypeOf($asyncFunction)],
+    ['AsyncGeneratorFunction', getPrototypeOf($asyncGeneratorFunction)],
     ['GeneratorFunction', getPrototypeOf(function* () {})],
-  ] as readonly (readonly [string, { readonly constructor: object }])[];
+  ] as readonly (readonly [keyof ReturnType<typeof blockedConstructors>, { readonly constructor: object }])[];
+  /* oxlint-enable no-undef */
   const natives = kinds.map(([, prototype]) => prototype.constructor);
-  const blocked = kinds.map(([name, prototype]) => blockedConstructor(name, prototype));
-  for (const constructor of blocked.slice(1)) setPrototypeOf(constructor, blocked[0] as object);
-  define(realm, 'Function', blocked[0]);
+  const constructors = blockedConstructors();
+  for (const [name, prototype] of kinds) {
+    const blocked = constructors[name];
+    defineProperty(blocked, 'length', { value: 1 });
+    defineProperty(blocked, 'prototype', { value: prototype, writable: false });
+    defineProperty(prototype, 'constructor', { value: blocked });
+    if (name !== 'Function') setPrototypeOf(blocked, constructors.Function);
+  }
+  define(realm, 'Function', constructors.Function);
   const { eval: nativeEval } = realm;
   const evaluate = (): never => refuse();
   defineProperty(evaluate, 'name', { value: 'eval' });
@@ -71,15 +77,25 @@ function removeCodeGeneration(realm: Record<string, unknown>): () => void {
   };
 }
 
-function blockedConstructor(name: string, prototype: object): object {
-  const blocked = function (): never {
-    return refuse();
+/** Each has the name that it is kept under. */
+function blockedConstructors(): Record<
+  'Function' | 'AsyncFunction' | 'AsyncGeneratorFunction' | 'GeneratorFunction',
+  object
+> {
+  return {
+    Function: function (): never {
+      return refuse();
+    },
+    AsyncFunction: function (): never {
+      return refuse();
+    },
+    AsyncGeneratorFunction: function (): never {
+      return refuse();
+    },
+    GeneratorFunction: function (): never {
+      return refuse();
+    },
   };
-  defineProperty(blocked, 'name', { value: name });
-  defineProperty(blocked, 'length', { value: 1 });
-  defineProperty(blocked, 'prototype', { value: prototype, writable: false });
-  defineProperty(prototype, 'constructor', { value: blocked });
-  return blocked;
 }
 
 const { EvalError } = globalThis;

@@ -12,9 +12,9 @@ const PORT = String.raw`(?::(?:[1-9]\d{3}|[1-5]\d{4}))?`;
 const PATH = String.raw`(?:\/(?!\.|%2[eE])[A-Za-z0-9\-._~!$&'()*+,;=:@%]*)+`;
 const QUERY = String.raw`(?:\?[A-Za-z0-9\-._~!$&()*+,;=:@/?%]*)?`;
 const FRAGMENT = String.raw`(?:#[A-Za-z0-9\-._~!$&'()*+,;=:@/?%]*)?`;
-const CANONICAL = new RegExp(`^https?://${HOST}${PORT}${PATH}${QUERY}${FRAGMENT}$`);
-
-/** For what is rarer, made when it comes. */
+/** Made when the first of them is needed. */
+let canonical: RegExp | null = null;
+const canonicalOf = (): RegExp => (canonical ??= new RegExp(`^https?://${HOST}${PORT}${PATH}${QUERY}${FRAGMENT}$`));
 let parts: Readonly<Record<'origin' | 'bareOrigin' | 'rooted' | 'path' | 'query' | 'fragment', RegExp>> | null = null;
 const partsOf = (): NonNullable<typeof parts> =>
   (parts ??= {
@@ -27,7 +27,7 @@ const partsOf = (): NonNullable<typeof parts> =>
   });
 
 /** Whether it is known to be in its final form; others may be too. */
-export const isCanonical = (text: string): boolean => exec(CANONICAL, text) !== null;
+export const isCanonical = (text: string): boolean => exec(canonicalOf(), text) !== null;
 
 /** What `text` is in its final form; null where that takes a parser. */
 export function canonicalForm(text: string): string | null {

@@ -1,6 +1,6 @@
 /**
- * The files that an executor is started with: its own bundle, the isolate's bootstrap, and the bootstrap's warm code
- * cache. They are made from the sources once and kept; a published package ships them ready.
+ * The files that an executor is started with: its own bundle, the isolate's bootstrap, and the bootstrap's code
+ * caches. They are made from the sources once and kept; a published package ships them ready.
  */
 
 import { mkdir } from 'node:fs/promises';
@@ -12,7 +12,8 @@ import { GUEST_ALIASES } from './guest-aliases.ts';
 export interface GuestFiles {
   readonly executor: string;
   readonly guest: string;
-  readonly cache: string;
+  readonly leanCache: string;
+  readonly fullCache: string;
 }
 
 const GUEST = new URL('../../guest/', import.meta.url);
@@ -32,17 +33,22 @@ export async function makeGuestFiles(cacheDir: string): Promise<GuestFiles> {
     }),
     bundleGuest(new URL('executor/make-cache.ts', GUEST), cacheDir, { name: 'make-cache', platform: 'node' }),
   ]);
-  return { executor, guest, cache: await makeCache(cacheDir, guest, maker) };
+  const [leanCache, fullCache] = await Promise.all([
+    makeCache(cacheDir, guest, maker, 'lean'),
+    makeCache(cacheDir, guest, maker, 'full'),
+  ]);
+  return { executor, guest, leanCache, fullCache };
 }
 
 /** V8 rejects a cache of another version or other flags, so these are part of its name. */
-function makeCache(cacheDir: string, guest: string, maker: string): Promise<string> {
+function makeCache(cacheDir: string, guest: string, maker: string, kind: 'lean' | 'full'): Promise<string> {
   return makeFile(cacheDir, {
-    name: 'guest',
+    name: `guest-${kind}`,
     ending: 'cache',
     what: "The guest's code cache",
     maker,
     inputs: [guest],
+    args: [kind],
     key: [process.versions.v8, process.arch, ...NODE_FLAGS],
   });
 }

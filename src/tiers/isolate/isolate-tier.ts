@@ -37,14 +37,15 @@ export function createIsolateTier(options: IsolateTierOptions): Tier {
     const { wall } = options;
     if (wall === null) throw new Fault('TIER_UNAVAILABLE', noWall(options.wallProbes).reason);
     files ??= makeGuestFiles(options.cacheDir);
-    const { executor, guest, cache } = await files;
+    const { executor, guest, leanCache, fullCache } = await files;
     const command = {
       script: executor,
       nodeFlags: NODE_FLAGS,
-      args: ['/cordon/guest.js', '/cordon/guest.cache'],
+      args: ['/cordon/guest.js', '/cordon/lean.cache', '/cordon/full.cache'],
       files: [
         { host: guest, inside: '/cordon/guest.js' },
-        { host: cache, inside: '/cordon/guest.cache' },
+        { host: leanCache, inside: '/cordon/lean.cache' },
+        { host: fullCache, inside: '/cordon/full.cache' },
         ...addonFiles(),
       ],
       scratchBytes: 0,

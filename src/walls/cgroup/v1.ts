@@ -2,12 +2,12 @@
 
 import { join } from 'node:path';
 import type { LimitKind, ProcessLimits, ProcessUsage } from '../wall.ts';
-import type { Cgroup, Cgroups } from './cgroup.ts';
+import { ALL_CPU_SHARES, type Cgroup, type Cgroups } from './cgroup.ts';
 import { canWrite, field, killListed, make, number, read, removeFolders } from './files.ts';
 import type { Place } from './places.ts';
 
-const CONTROLLERS = ['memory', 'cpu', 'cpuacct', 'pids', 'freezer'] as const;
-type Controller = (typeof CONTROLLERS)[number];
+export const CONTROLLERS = ['memory', 'cpu', 'cpuacct', 'pids', 'freezer'] as const;
+export type Controller = (typeof CONTROLLERS)[number];
 const HOLDS: Readonly<Partial<Record<Controller, LimitKind>>> = { memory: 'memory', cpu: 'cpu', pids: 'tasks' };
 const PERIOD_US = 100_000;
 const NS_PER_MS = 1e6;
@@ -23,6 +23,8 @@ export function openV1(places: readonly Place[], name: string): Cgroups | null {
   }
   const limits = [...homes.keys()].map((controller) => HOLDS[controller]).filter((kind) => kind !== undefined);
   if (limits.length === 0) return null;
+  const cpu = homes.get('cpu');
+  if (cpu !== undefined) canWrite(join(cpu, 'cpu.shares'), ALL_CPU_SHARES);
   let count = 0;
   return {
     version: 1,
@@ -47,7 +49,7 @@ function isMade(folder: string): boolean {
   }
 }
 
-class V1Cgroup implements Cgroup {
+export class V1Cgroup implements Cgroup {
   readonly entrances: readonly string[];
   readonly #folders: ReadonlyMap<Controller, string>;
 
@@ -59,11 +61,12 @@ class V1Cgroup implements Cgroup {
     if (memory !== null) canWrite(memory, 0);
   }
 
-  limit({ memoryBytes, cpuCores, maxTasks }: ProcessLimits): boolean {
+  limit({ memoryBytes, cpuCores, cpuShares, maxTasks }: ProcessLimits): boolean {
     const wanted: readonly (readonly [Controller, string, number | undefined])[] = [
       ['memory', 'memory.limit_in_bytes', memoryBytes],
       ['cpu', 'cpu.cfs_period_us', cpuCores === undefined ? undefined : PERIOD_US],
       ['cpu', 'cpu.cfs_quota_us', cpuCores === undefined ? undefined : Math.round(cpuCores * PERIOD_US)],
+      ['cpu', 'cpu.shares', cpuShares],
       ['pids', 'pids.max', maxTasks],
     ];
     const held = wanted.map(([controller, name, value]) => {

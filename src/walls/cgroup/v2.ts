@@ -2,13 +2,17 @@
 
 import { join } from 'node:path';
 import type { LimitKind, ProcessLimits, ProcessUsage } from '../wall.ts';
-import type { Cgroup, Cgroups } from './cgroup.ts';
+import { ALL_CPU_SHARES, type Cgroup, type Cgroups } from './cgroup.ts';
 import { canWrite, field, killListed, make, number, read, removeFolders } from './files.ts';
 import type { Place } from './places.ts';
 
 const HOLDS: Readonly<Record<string, LimitKind>> = { memory: 'memory', cpu: 'cpu', pids: 'tasks' };
 const PERIOD_US = 100_000;
 const US_PER_MS = 1_000;
+/** What everybody has by default, in the measures of version 1 and of this one. */
+const USUAL_SHARES = 1_024;
+const USUAL_WEIGHT = 100;
+const WEIGHTS = [1, 10_000] as const;
 /** Where the host itself goes when its own cgroup has to be free of processes. */
 const HOST_LEAF = 'cordon-host';
 
@@ -25,6 +29,7 @@ export function openV2(places: readonly Place[], name: string): Cgroups | null {
   passOn(place.folder);
   const limits = passOn(home).flatMap((controller) => HOLDS[controller] ?? []);
   if (limits.length === 0) return null;
+  canWrite(join(home, 'cpu.weight'), weightOf(ALL_CPU_SHARES));
   let count = 0;
   return {
     version: 2,
@@ -61,9 +66,14 @@ function moveHostBelow(folder: string): boolean {
   return canWrite(join(folder, HOST_LEAF, 'cgroup.procs'), process.pid);
 }
 
+function weightOf(cpuShares: number): number {
+  const weight = Math.round((cpuShares / USUAL_SHARES) * USUAL_WEIGHT);
+  return Math.min(Math.max(weight, WEIGHTS[0]), WEIGHTS[1]);
+}
+
 const words = (text: string | null): readonly string[] => (text ?? '').split(/\s+/).filter(Boolean);
 
-class V2Cgroup implements Cgroup {
+export class V2Cgroup implements Cgroup {
   readonly entrances: readonly string[];
   readonly #folder: string;
 
@@ -75,10 +85,11 @@ class V2Cgroup implements Cgroup {
     canWrite(join(folder, 'memory.oom.group'), 1);
   }
 
-  limit({ memoryBytes, cpuCores, maxTasks }: ProcessLimits): boolean {
+  limit({ memoryBytes, cpuCores, cpuShares, maxTasks }: ProcessLimits): boolean {
     const wanted: readonly (readonly [string, string | number | undefined])[] = [
       ['memory.max', memoryBytes],
       ['cpu.max', cpuCores === undefined ? undefined : `${Math.round(cpuCores * PERIOD_US)} ${PERIOD_US}`],
+      ['cpu.weight', cpuShares === undefined ? undefined : weightOf(cpuShares)],
       ['pids.max', maxTasks],
     ];
     const held = wanted.map(([name, value]) => value === undefined || canWrite(join(this.#folder, name), value));

@@ -64,11 +64,18 @@ const TABLE = {
     fork 57 -, vfork 58 -, execve 59 221, wait4 61 260, waitid 247 95, tkill 200 130`,
   sealing: `
     seccomp 317 277`,
+  /** What whole runtimes and the programs that they start ask besides. */
+  runtimes: `
+    setpgid 109 154, setsid 112 157, pidfd_open 434 434, setpriority 141 140, inotify_init 253 -,
+    inotify_init1 294 26, inotify_add_watch 254 27, inotify_rm_watch 255 28, msync 26 227, mlock 149 228,
+    munlock 150 229, alarm 37 -, setitimer 38 103, getitimer 36 102, pause 34 -, timer_create 222 107,
+    timer_settime 223 110, timer_gettime 224 108, timer_getoverrun 225 109, timer_delete 226 111,
+    signalfd 282 -, signalfd4 289 74, sendmmsg 307 269, recvmmsg 299 243, sched_setaffinity 203 122,
+    sync_file_range 277 84, getxattr 191 8, lgetxattr 192 9, fgetxattr 193 10, listxattr 194 11,
+    llistxattr 195 12, flistxattr 196 13`,
   /** In no profile; named for what has to be refused in a way of its own, and for those who try. */
   refused: `
-    execveat 322 281, inotify_init 253 -, inotify_init1 294 26, inotify_add_watch 254 27, setpgid 109 154,
-    setsid 112 157, pidfd_open 434 434, pidfd_getfd 438 438, pidfd_send_signal 424 424, setpriority 141 140,
-    memfd_create 319 279, landlock_create_ruleset 444 444, landlock_add_rule 445 445,
+    execveat 322 281, pidfd_getfd 438 438, pidfd_send_signal 424 424, memfd_create 319 279, landlock_create_ruleset 444 444, landlock_add_rule 445 445,
     landlock_restrict_self 446 446, ptrace 101 117, process_vm_readv 310 270, process_vm_writev 311 271,
     kcmp 312 272, mount 165 40, umount2 166 39, pivot_root 155 41, chroot 161 51, move_mount 429 429,
     fsopen 430 430, fsmount 432 432, open_tree 428 428, mount_setattr 442 442, unshare 272 97, setns 308 268,
@@ -83,6 +90,7 @@ const TABLE = {
 } as const;
 
 export type CallGroup = keyof typeof TABLE;
+export const CALL_GROUPS: readonly CallGroup[] = Object.keys(TABLE) as CallGroup[];
 
 /** Above this number are calls that were not known when the table was written. */
 export const NEWEST_CALL = 462;

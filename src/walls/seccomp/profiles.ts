@@ -1,7 +1,7 @@
 /**
- * What each kind of walled process may ask of the kernel. Nobody may make namespaces, mounts or network sockets, trace
- * or signal another process, or reach the kernel's back doors (io_uring, bpf, keyrings, perf, userfaultfd): those are
- * in no group that a profile names.
+ * What each kind of walled process may ask of the kernel. Nobody may make namespaces or mounts, trace another process, or
+ * reach the kernel's back doors (io_uring, bpf, keyrings, perf, userfaultfd): those are in no group that a profile names.
+ * Network sockets are for containers alone, whose network is a namespace of its own.
  */
 
 import { callsOf } from './calls.ts';
@@ -9,7 +9,7 @@ import type { Architecture, CallGroup } from './calls.ts';
 import { ENOSYS, EPERM } from './filter.ts';
 import type { Check, Profile, Rule } from './filter.ts';
 
-export const PROFILE_NAMES = ['program', 'worker', 'executor', 'sealed'] as const;
+export const PROFILE_NAMES = ['program', 'container', 'worker', 'executor', 'sealed'] as const;
 export type ProfileName = (typeof PROFILE_NAMES)[number];
 
 export interface ProfileOptions {
@@ -21,6 +21,9 @@ export interface ProfileOptions {
   /** Node is yet to be started behind the filter: a filter can't count, so this stays allowed after it. */
   readonly startsNode: boolean;
 }
+
+/** Whether whoever has it may start the programs of its root. */
+export const startsPrograms = (name: ProfileName): boolean => PROFILES[name].groups.includes('programs');
 
 export function profileNamed(name: ProfileName, architecture: Architecture, options: ProfileOptions): Profile {
   const { groups, rules } = PROFILES[name];
@@ -46,8 +49,13 @@ const ALWAYS: readonly CallGroup[] = [
 const OUT_OF_REACH: readonly CallGroup[] = ['sockets', 'attributes'];
 
 const AF_UNIX = 1;
+const AF_INET = 2;
+const AF_INET6 = 10;
 const SOCK_STREAM = 1;
+const SOCK_DGRAM = 2;
 const SOCK_TYPE_MASK = 0xf;
+const IPPROTO_TCP = 6;
+const IPPROTO_UDP = 17;
 const EACCES = 13;
 const ENOTTY = 25;
 const EAFNOSUPPORT = 97;
@@ -116,6 +124,17 @@ const ONE_SEAL: readonly Rule[] = [
   ]),
 ];
 
+/** Not SEQPACKET: to the kernel that is SCTP, whose module it would load. */
+const INTERNET_SOCKETS: Rule = only(
+  'socket',
+  [
+    { argument: 0, oneOf: [AF_UNIX, AF_INET, AF_INET6] },
+    { argument: 1, oneOf: [SOCK_STREAM, SOCK_DGRAM], mask: SOCK_TYPE_MASK },
+    { argument: 2, oneOf: [0, IPPROTO_TCP, IPPROTO_UDP] },
+  ],
+  EAFNOSUPPORT,
+);
+
 const PROFILES: Readonly<
   Record<ProfileName, { readonly groups: readonly CallGroup[]; readonly rules: readonly Rule[] }>
 > = {
@@ -127,6 +146,14 @@ const PROFILES: Readonly<
       only('clone', { argument: 0, noBits: CLONE_NEW_NAMESPACES }),
       only('socket', { argument: 0, oneOf: [AF_UNIX] }, EAFNOSUPPORT),
     ],
+  },
+  /**
+   * A whole runtime and what it starts. It may have network sockets because its network namespace has nothing but a
+   * loopback of its own: only for a wall that gives it one.
+   */
+  container: {
+    groups: [...ALWAYS, 'looking', 'changing', 'attributes', 'programs', 'sockets', 'runtimes'],
+    rules: [...OF_EVERYONE, only('clone', { argument: 0, noBits: CLONE_NEW_NAMESPACES }), INTERNET_SOCKETS],
   },
   /** One process of many threads, that writes where its root lets it, makes no socket and starts nothing. */
   worker: {

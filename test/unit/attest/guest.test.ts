@@ -133,6 +133,10 @@ test('an exhaustion has to end in its fault, in its time, and with a function th
   await broken(attack.run(labThatAnswers(answerOf(200, 'done'), calm)), /^200/);
   await broken(attack.run(labThatAnswers(answerOf(500, '{}', 'INTERNAL'), calm)), /INTERNAL/);
   await broken(attack.run(labThatAnswers({ ...timedOut, tookMs: 60_000 }, calm)), /with a limit/);
+  await broken(attack.run(labThatAnswers(timedOut, timedOut, calm)), /but then 504/);
+  const onBusy = (...answers: Answer[]): Lab => ({ ...labThatAnswers(...answers), slowness: 5 });
+  await held(attack.run(onBusy(timedOut, timedOut, calm)), /answers again/);
+  await broken(attack.run(onBusy(timedOut, timedOut, timedOut, timedOut, timedOut, calm)), /but then 504/);
   await broken(attack.run(labThatAnswers(timedOut, answerOf(502, '{}', 'LOAD_FAILED'))), /but then/);
   await held(
     attack.run(labThatAnswers(timedOut, answerOf(503, '{}', 'SANDBOX_RECYCLED', { 'retry-after': '1' }))),

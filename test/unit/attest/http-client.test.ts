@@ -32,6 +32,21 @@ test('the Host header, the method and the body are the attacker’s choice', asy
   assert.match(heard, /^authorization: Bearer t\r$/im);
 });
 
+test('a request that met the end of an idle connection is sent again, and no other is', async (t) => {
+  let requests = 0;
+  const client = await saying(t, (socket) => {
+    if (++requests !== 2 && requests < 4) return void socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok');
+    socket.resetAndDestroy();
+  });
+  assert.equal((await client.send({ path: '/' })).text, 'ok');
+  // The connection has to be back with the agent, or this is a new one.
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal((await client.send({ path: '/' })).text, 'ok');
+  assert.equal(requests, 3);
+  await assert.rejects(client.send({ path: '/' }), { code: 'ECONNRESET' });
+  assert.equal(requests, 4);
+});
+
 test('the code of a fault is read, and nothing else is taken for one', async (t) => {
   const bodies = [
     '{"status":404,"code":"NOT_FOUND"}',

@@ -150,6 +150,15 @@ suite('a source becomes', () => {
 });
 
 suite('an error', () => {
+  test('says by name which packages and modules of Node are not there', async () => {
+    const source = sourceOf(
+      'import a from "left/deep"; import b from "@scope/right"; import c from "npm:three@1"; import { createServer } from "net"; import fs from "node:fs"; import "./lost.ts"; export default [a, b, c, createServer, fs];',
+    );
+    const { details } = await faultOf(shared.build(source));
+    assert.deepEqual(details.missing?.toSorted(), ['@scope/right', 'left', 'node:fs', 'node:net', 'three']);
+    assert.deepEqual((await faultOf(shared.build(sourceOf('export default {')))).details.missing, []);
+  });
+
   const failure = async (
     files: Parameters<typeof sourceOf>[0],
     handler: 'module' | 'script' = 'module',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { deploymentOf, F, OPERATOR, startControlServer } from './control-server.ts';
+import { createControlParts, deploymentOf, F, OPERATOR, startControlServer } from './control-server.ts';
 
 const HELLO = { name: 'hello', code: 'ok' };
 const ACME = `${F}/hello?tenant=acme`;
@@ -217,6 +217,12 @@ test('what is wrong with a deployment is named: the field, what was expected, wh
     [{}, /either files or code/],
     [{ code: 'x', files: { a: '' } }, /either files or code/],
     [{ code: 'x', tenant: '../x' }, /is not a name of a tenant/],
+    [{ code: 'x', runtime: 'ruby' }, /^runtime: expected "javascript" or "node" or .+, but it is "ruby"$/],
+    [{ code: 'x', entry: 'a.ts', runtime: 'python' }, /^runtime: python starts from a file that ends with \.py/],
+    [{ code: 'x', runtime: 'python', handlerKind: 'script' }, /^handlerKind: a script is JavaScript/],
+    [{ code: 'x', limits: { minReplicas: 3, maxReplicas: 2 } }, /^limits\.minReplicas: it is 3, more than maxReplicas/],
+    [{ code: 'x', limits: { maxReplicas: 0 } }, /^limits\.maxReplicas must be between 1 and 20/],
+    [{ code: 'x', limits: { cpuShares: 2.5 } }, /^limits\.cpuShares: expected a whole number/],
   ];
   for (const [body, detail] of cases) {
     const { status, body: problem } = await call('operator', 'PUT', `${F}/hello`, body);
@@ -224,6 +230,30 @@ test('what is wrong with a deployment is named: the field, what was expected, wh
     assert.match(problem.detail, detail);
   }
   assert.match((await call('operator', 'PUT', `${F}/Hello`, { code: 'x' })).body.detail, /"Hello" is not a name/);
+});
+
+test('code in one piece is Python where its runtime says so, and is shown as such', async (t) => {
+  const container = {
+    name: 'container',
+    probe: { works: true, detail: '' },
+    runtimes: ['python'],
+    concurrency: 1,
+  } as const;
+  const server = await startControlServer(t, createControlParts(undefined, { tiers: [container] }));
+  const limits = { minReplicas: 1, maxReplicas: 2, cpuShares: 512 };
+  const { status, body } = await server.call('operator', 'PUT', `${F}/hello`, {
+    code: 'x',
+    runtime: 'python3.9',
+    limits,
+  });
+  assert.equal(status, 200, JSON.stringify(body));
+  const { runtime, tier } = body.added;
+  const { concurrency, minReplicas, maxReplicas, cpuShares } = body.added.limits;
+  assert.deepEqual(
+    [runtime, tier, concurrency, minReplicas, maxReplicas, cpuShares],
+    ['python', 'container', 1, 1, 2, 512],
+  );
+  assert.deepEqual([...(await server.functions.sources('default', 'hello', 1)).keys()], ['main.py']);
 });
 
 test('no path of a file leaves the folder of the function', async (t) => {

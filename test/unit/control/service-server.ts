@@ -65,13 +65,17 @@ const LIMITS: DeployLimits = {
 
 const TIERS: TierStatuses = [
   { name: 'isolate', probe: { works: true, detail: '' } },
+  { name: 'worker', probe: { works: true, detail: '' } },
   { name: 'container', probe: { works: false, reason: 'this version does not have it', cure: 'Use isolate' } },
 ];
 
 export const RATE: RateRule = { limit: 5, windowSeconds: 60 };
 
-/** Code that has `bad` in it does not compile; with `broken` it does not load, and is kept. */
-export async function startServices(t: TestContext, maxFunctions = 100): Promise<ServiceServer> {
+/** Code that has `bad` in it does not compile; with `broken` it does not load, and is kept; `node:net` no isolate has. */
+export async function startServices(
+  t: TestContext,
+  { maxFunctions = 100, tiers = TIERS }: { readonly maxFunctions?: number; readonly tiers?: TierStatuses } = {},
+): Promise<ServiceServer> {
   const functions = new MemoryFunctions();
   const deployed: Deployed[] = [];
   const audited: Omit<AuditEntry, 'timeMs'>[] = [];
@@ -101,7 +105,7 @@ export async function startServices(t: TestContext, maxFunctions = 100): Promise
     releases,
     audit,
     limits: LIMITS,
-    tiers: TIERS,
+    tiers,
     isOperatorHost: (host: string) => host === 'admin.example.com' || host.endsWith('.fn.example.com'),
     isSuspended: () => suspended,
     report: (error: unknown) => void server.reported.push(error),
@@ -111,9 +115,11 @@ export async function startServices(t: TestContext, maxFunctions = 100): Promise
     defaultTier: 'isolate',
     defaultCordon: 'tenant',
     environments,
-    async build({ files, entry }) {
+    async build({ files, entry, tier }) {
       await gate;
       const code = String(files.get(entry));
+      if (code.includes('node:net') && tier === 'isolate')
+        throw new Fault('COMPILE_FAILED', 'there is no node:net', { missing: ['node:net'] });
       if (code.includes('bug')) throw new Error('a secret of the host');
       if (code.includes('bad')) throw new Fault('COMPILE_FAILED', 'index.js:1:1: no', { issues: ['  1 | bad'] });
       return { format: 'script', code: Buffer.from(code), cache: null, interleaves: true };

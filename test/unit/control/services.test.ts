@@ -35,7 +35,7 @@ test('a service is created: its record, and the deployment that it started', asy
     [ended.id, ended.status, ended.phase, ended.error, ended.version],
     [deployment.id, 'succeeded', 'health-check', null, 1],
   );
-  assert.match(ended.log, /Building 1 file from index.js\nKept as version 1\nLoading version 1/);
+  assert.match(ended.log, /Building 1 file from index.js\nnode18: .*\nKept as version 1\nLoading version 1/);
   const [{ deployment: sent, by }] = server.deployed as [ServiceServer['deployed'][0]];
   assert.deepEqual(
     [sent.id, sent.name, sent.tier, sent.handlerName, by],
@@ -55,8 +55,8 @@ test('new code is a new version; what no version holds changes without one', asy
   assert.equal((await server.ended('operator', id)).version, 2);
   assert.equal((await server.call('operator', 'GET', `${SERVICES}/${id}`)).body.function_code, v2);
 
-  const scaled = await server.call('operator', 'PATCH', `${SERVICES}/${id}/`, { min_replicas: 2, cpu_shares: 512 });
-  assert.deepEqual([scaled.body.deployment, scaled.body.min_replicas, scaled.body.cpu_shares], [null, 2, 512]);
+  const moved = await server.call('operator', 'PATCH', `${SERVICES}/${id}/`, { public_domain: 'new.example.com' });
+  assert.deepEqual([moved.body.deployment, moved.body.public_domain], [null, 'new.example.com']);
 
   const larger = await server.call('operator', 'PATCH', `${SERVICES}/${id}/`, { memory_mb: 256 });
   assert.equal(larger.body.deployment.status, 'running');
@@ -72,6 +72,45 @@ test('new code is a new version; what no version holds changes without one', asy
     all.map(({ version }: { version: number }) => version),
     [4, 3, 2, 1],
   );
+});
+
+test('replicas and shares of the CPU are part of the version that is deployed', async (t) => {
+  const server = await startServices(t);
+  const id = await created(server, 'operator', { max_replicas: 0 });
+  const limitsOf = async (): Promise<unknown> => {
+    const { minReplicas, maxReplicas, cpuShares } = (await server.functions.find('default', 'hello'))!.live!.limits;
+    return [minReplicas, maxReplicas, cpuShares];
+  };
+  assert.deepEqual(await limitsOf(), [0, 1, undefined]);
+  const change = { min_replicas: 2, max_replicas: 4, cpu_shares: 512 };
+  const scaled = await server.call('operator', 'PATCH', `${SERVICES}/${id}/`, change);
+  assert.equal(scaled.body.deployment.status, 'running');
+  assert.equal((await server.ended('operator', id)).version, 2);
+  assert.deepEqual(await limitsOf(), [2, 4, 512]);
+});
+
+test('a runtime of another version is said in the log of the deployment', async (t) => {
+  const server = await startServices(t);
+  const id = await created(server);
+  assert.match((await server.ended('operator', id)).log, /^node18: this machine runs it on Node \d+\./m);
+});
+
+test('code that needs modules of Node goes to a tier that has them, and the record says which', async (t) => {
+  const server = await startServices(t);
+  const id = await created(server, 'operator', { function_code: 'needs node:net' });
+  assert.match((await server.ended('operator', id)).log, /^tier worker, because isolate has no node:net$/m);
+  assert.equal((await server.functions.find('default', 'hello'))!.live!.tier, 'worker');
+});
+
+test('Python goes to the tier that has it', async (t) => {
+  const server = await startServices(t, {
+    tiers: [{ name: 'container', probe: { works: true, detail: '' }, runtimes: ['python'] }],
+  });
+  const code = 'def handler(event, context):\n    return {"statusCode": 200, "body": "hi"}\n';
+  await created(server, 'operator', { function_runtime: 'python3.9', function_code: code });
+  const { tier, runtime } = (await server.functions.find('default', 'hello'))!.live!;
+  assert.deepEqual([tier, runtime], ['container', 'python']);
+  assert.deepEqual([...server.deployed[0]!.deployment.files.keys()], ['main.py']);
 });
 
 test('a deployment that fails says where and why, and the service stays', async (t) => {
@@ -258,7 +297,7 @@ test('what nobody reviewed does not go live by an admin who changes something el
 });
 
 test('a deployment that is refused before its build has ended too', async (t) => {
-  const server = await startServices(t, 1);
+  const server = await startServices(t, { maxFunctions: 1 });
   await created(server);
   const { body } = await server.call('operator', 'POST', SERVICES, { ...HELLO, name: 'b', public_domain: null });
   const ended = await server.ended('operator', body.id);

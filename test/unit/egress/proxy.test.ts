@@ -9,7 +9,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import type { CurrentCaller } from '../../../src/egress/proxy.ts';
+import type { CurrentCaller } from '../../../src/egress/proxy-client.ts';
 import { callerOf, startFetching } from './fetching.ts';
 import type { Fetching } from './fetching.ts';
 

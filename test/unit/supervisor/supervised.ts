@@ -7,7 +7,8 @@ import type { Call, LogEntry } from '../../../src/core/invocation.ts';
 import type { QuarantineEvent } from '../../../src/core/quarantine.ts';
 import type { RunCounts } from '../../../src/core/usage.ts';
 import { Supervisor, type SupervisorSettings } from '../../../src/supervisor/supervisor.ts';
-import { makeCall, RecordingSink } from '../../support/calls.ts';
+import type { Limits } from '../../../src/core/limits.ts';
+import { makeCall, makeVersion, RecordingSink } from '../../support/calls.ts';
 import { MemoryTier, type MemoryCall } from '../../support/memory-tier.ts';
 
 export const MB: number = 1024 * 1024;
@@ -17,16 +18,23 @@ export interface Supervised {
   readonly supervisor: Supervisor;
   readonly events: QuarantineEvent[];
   readonly logged: LogEntry[];
+  readonly reports: string[];
   readonly metered: (RunCounts & { readonly name: string })[];
   call(version: FunctionVersion, call?: Call): RecordingSink;
   /** Starts a call; resolves when it runs. */
   running(version: FunctionVersion): Promise<MemoryCall>;
 }
 
-export async function supervise(t: TestContext, settings: Partial<SupervisorSettings> = {}): Promise<Supervised> {
+export async function supervise(
+  t: TestContext,
+  settings: Partial<SupervisorSettings> = {},
+  change: (tier: MemoryTier) => void = () => undefined,
+): Promise<Supervised> {
   const tier = new MemoryTier();
+  change(tier);
   const events: QuarantineEvent[] = [];
   const logged: LogEntry[] = [];
+  const reports: string[] = [];
   const metered: (RunCounts & { name: string })[] = [];
   const supervisor = new Supervisor({
     tiers: [tier],
@@ -36,7 +44,7 @@ export async function supervise(t: TestContext, settings: Partial<SupervisorSett
     executorMemoryMb: 512,
     hostMemoryMb: 4096,
     tenantConcurrency: () => 100,
-    report: () => undefined,
+    report: (line) => void reports.push(line),
     meter: { add: ({ name }, counts) => void metered.push({ ...counts, name }) },
     quarantined: (event) => void events.push(event),
     ...settings,
@@ -56,6 +64,7 @@ export async function supervise(t: TestContext, settings: Partial<SupervisorSett
     supervisor,
     events,
     logged,
+    reports,
     metered,
     call,
     async running(version) {
@@ -72,3 +81,21 @@ export const only = (calls: readonly MemoryCall[]): MemoryCall => {
 
 /** A turn of the event loop: what was put off has happened. */
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** A tier whose executors host one sandbox each, and have a whole process for it. */
+export function likeContainers(tier: MemoryTier): void {
+  tier.name = 'container';
+  tier.traits = {
+    isLocal: true,
+    languageWall: 'none',
+    sharesExecutor: false,
+    executorPerSandbox: true,
+    pooled: true,
+    sandboxMemory: 'process',
+    runtimes: ['javascript', 'python'],
+  };
+}
+
+/** A version for it, of one call at a time. */
+export const contained = (name: string, limits: Partial<Limits> = {}): FunctionVersion =>
+  makeVersion(name, { tier: 'container', limits });

@@ -489,14 +489,14 @@ test('the memory bound leaves room for the largest function', async (t) => {
   s.call(makeVersion('large', { limits: { memoryMb: 256 } }));
   const made = only(await s.tier.running('large'));
   const [cordon] = [...s.supervisor.cordons];
-  assert.equal(cordon?.memoryBoundBytes, made.sandbox.executor.rssBytes + (256 + 64) * MB);
+  assert.equal(cordon?.memory.bytes, made.sandbox.executor.rssBytes + (256 + 64) * MB);
 });
 
 test('the largest of what its functions want for the whole process holds, up to the operator’s, and never falls', async (t) => {
   const s = await setup(t, { executorMemoryMb: 256 });
   const bound = (mb: number): void => {
     const [cordon] = [...s.supervisor.cordons];
-    assert.equal(cordon?.memoryMb, mb);
+    assert.equal(cordon?.memory.memoryMb, mb);
   };
   s.call(makeVersion('small', { limits: { memoryMb: 16, processMemoryMb: 96 } }));
   await s.tier.running('small');

@@ -343,3 +343,79 @@ test('DATA in parts is the same however its bytes are cut', async (t) => {
     assert.equal(receiver.closed, false);
   }
 });
+
+test('what a connection frees is gone after the call, but for what may be kept', async (t) => {
+  const [near, far] = await socketPair();
+  t.after(() => {
+    near.destroy();
+    far.destroy();
+  });
+  const body = Buffer.alloc(CHUNK_BYTES, 'x');
+  const inbox = new Inbox();
+  const lengths: number[] = [];
+  const receiver = new Connection(near, {
+    ...inbox.options,
+    maxFrameBytes: MAX_FRAME_TO_GUEST,
+    freesPayloads: true,
+    onFrame(type, stream, payload) {
+      lengths.push(payload.length);
+      inbox.options.onFrame(type, stream, payload);
+    },
+  });
+  assert.equal(receiver.closed, false);
+  for (const type of [FrameType.ANSWER_DATA, FrameType.CALL]) {
+    // More than one read of a socket: it is put together.
+    far.write(frame(type, 1, body));
+    await inbox.count(inbox.frames.length + 1);
+    // Nobody else's bytes are in the last read.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.deepEqual(lengths, [CHUNK_BYTES, CHUNK_BYTES]);
+  assert.deepEqual(
+    inbox.frames.map(({ payload }) => payload.length),
+    [0, CHUNK_BYTES],
+  );
+  assert.ok(inbox.frames[1]?.payload.equals(body));
+});
+
+test('a body that a connection owns is freed once it is written, and one that is sent twice arrives twice', async (t) => {
+  const [near, far] = await socketPair();
+  t.after(() => {
+    near.destroy();
+    far.destroy();
+  });
+  const inbox = new Inbox();
+  const receiver = new Connection(near, inbox.options);
+  assert.equal(receiver.closed, false);
+  const sender = new Connection(far, { ...new Inbox().options, freesBodies: true });
+  const own = new Uint8Array(CHUNK_BYTES).fill(7);
+  const part = own.subarray(CHUNK_BYTES / 2);
+  const shared = new Uint8Array(2 * CHUNK_BYTES).fill(8);
+  for (let i = 0; i < 20; i++) sender.sendBytes(FrameType.DATA, i, i < 10 ? own : shared.subarray(0, CHUNK_BYTES));
+  sender.sendBytes(FrameType.DATA, 20, part);
+  await inbox.count(21);
+  assert.ok(inbox.frames.pop()?.payload.equals(Buffer.alloc(CHUNK_BYTES / 2, 7)));
+  assert.equal(own.length, 0);
+  assert.equal(shared.length, 2 * CHUNK_BYTES);
+  for (const [i, { payload }] of inbox.frames.entries())
+    assert.ok(payload.equals(Buffer.alloc(CHUNK_BYTES, i < 10 ? 7 : 8)), `${i}`);
+});
+
+test('what is relayed arrives, though its own connection frees it', async (t) => {
+  const [near, far] = await socketPair();
+  const [nearer, farther] = await socketPair();
+  t.after(() => [near, far, nearer, farther].forEach((socket) => socket.destroy()));
+  const inbox = new Inbox();
+  const end = new Connection(farther, inbox.options);
+  const onward = new Connection(nearer, { ...new Inbox().options, freesBodies: true });
+  const relay = new Connection(near, {
+    ...new Inbox().options,
+    freesPayloads: true,
+    onFrame: (type, stream, payload) => onward.relay(type as FrameType, stream, payload),
+  });
+  assert.deepEqual([end.closed, relay.closed], [false, false]);
+  const sizes = [0, 10, 8_191, 8_192, 8_193, CHUNK_BYTES, 300_000];
+  for (const [i, size] of sizes.entries()) far.write(frame(FrameType.DATA, i, Buffer.alloc(size, i)));
+  await inbox.count(sizes.length);
+  for (const [i, { payload }] of inbox.frames.entries()) assert.ok(payload.equals(Buffer.alloc(sizes[i] ?? 0, i)));
+});

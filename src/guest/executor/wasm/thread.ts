@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
+import { freeBytes } from '../../../lib/free-bytes.ts';
 import { imageBytes } from '../../quickjs/base-file.ts';
 import type { MemoryImage } from '../../quickjs/memory-image.ts';
 import { Guest, loadProgram, SEED_BYTES, type Program } from '../../quickjs/program.ts';
@@ -92,19 +93,23 @@ function turn({ program, call, deadlineMs, cpuMs, messages, beside }: Turn): voi
   overMs = Math.min(deadlineMs, monotonicMs() + cpuMs);
   progress[Progress.CALL] = call;
   let outcome;
-  let memoryBytes = 0;
+  let copy = copies.get(call);
   try {
     // Nobody waits for it any more, nor watches over it.
     if (hooks.isOver()) throw stoppedInTime();
-    const { engine, guest } = copies.get(call) ?? begin(program, call);
+    copy ??= begin(program, call);
+    const { guest } = copy;
     guest.turn(messages, beside);
+    for (const item of beside) if (typeof item !== 'string') freeBytes(item);
     outcome = guest.drain();
-    memoryBytes = engine.memoryBytes;
   } catch (error) {
+    // One that did not come to the end of its beginning is there all the same.
+    copy ??= copies.get(call);
     copies.delete(call);
     outcome = stopOf(error);
   }
   progress[Progress.CALL] = 0;
+  const memoryBytes = copy?.engine.memoryBytes ?? 0;
   const transfer =
     'reason' in outcome ? [] : outcome.flatMap((item) => (typeof item === 'string' ? [] : [item.buffer]));
   say({ kind: 'turned', call, tookMs: performance.now() - startedMs, memoryBytes, outcome }, transfer);
@@ -152,5 +157,5 @@ function drop(call: number): void {
 
 function stopOf(error: unknown): Stop {
   if (error instanceof EngineStopped) return { reason: error.reason, message: error.message };
-  return { reason: 'trap', message: error instanceof Error ? error.message : 'The engine failed' };
+  return { reason: 'trap', message: (error instanceof Error && error.message) || 'The engine failed' };
 }

@@ -10,6 +10,7 @@ import type { CallRelay } from '../call-relay.ts';
 import { GuestTimers } from '../guest-timers.ts';
 import { readRecords, type RecordReader } from '../records.ts';
 import { Services } from '../services/services.ts';
+import type { Stop } from './messages.ts';
 
 export interface WasmRunOptions {
   readonly id: number;
@@ -27,8 +28,9 @@ export interface Delivery {
 
 /** What the guest says where the engine's own error ended the handler. */
 const OUT_OF_MEMORY = /^\["(?:HANDLER_THREW|LOAD_FAILED)","InternalError: out of memory"/;
-/** And where there was no memory left for that error. */
-const NO_ERROR = /^\["(?:HANDLER_THREW|LOAD_FAILED)","The code threw null"/;
+/** And what there is where no memory was left for that error. */
+const NO_ERROR =
+  /^\["(?:HANDLER_THREW|LOAD_FAILED)","(?:The code threw (?:null|something that cannot be described)|InternalError: Invalid error message)"/;
 const MB = 1024 * 1024;
 
 export class WasmRun {
@@ -95,6 +97,14 @@ export class WasmRun {
     return delivery;
   }
 
+  /** Its copy of the engine has ended, in the middle of a turn. */
+  stopped({ reason, message }: Stop, memoryBytes: number): void {
+    this.#memoryBytes = memoryBytes;
+    if (reason === 'time') this.relay.fail('TIMED_OUT', ...this.overrun());
+    else if (reason === 'memory' || this.#isFull) this.relay.fail('OUT_OF_MEMORY', memoryMessage(this.#meta));
+    else this.relay.fail('HANDLER_THREW', message);
+  }
+
   /** Throws where the records are not well-formed. */
   hear(drained: Drained, memoryBytes: number): void {
     this.#memoryBytes = memoryBytes;
@@ -128,7 +138,7 @@ export class WasmRun {
         return this.post(`[${In.TIMER},0]`);
       case Out.FAULT:
         if (!this.#isOutOfMemory(record.meta)) break;
-        return this.relay.fail('OUT_OF_MEMORY', `The function used more than its ${this.#meta.memoryMb} MB of memory`);
+        return this.relay.fail('OUT_OF_MEMORY', memoryMessage(this.#meta));
       case Out.SANDBOX_LOG:
         // The code was loaded for this call alone.
         record.kind = Out.LOG;
@@ -138,8 +148,12 @@ export class WasmRun {
 
   /** A large allocation fails long before the memory is full. */
   #isOutOfMemory(fault: string): boolean {
-    if (OUT_OF_MEMORY.test(fault)) return true;
-    return NO_ERROR.test(fault) && this.#memoryBytes * 2 > this.#meta.memoryMb * MB;
+    return OUT_OF_MEMORY.test(fault) || (NO_ERROR.test(fault) && this.#isFull);
+  }
+
+  /** What fails then without a word fails of that. */
+  get #isFull(): boolean {
+    return this.#memoryBytes * 2 > this.#meta.memoryMb * MB;
   }
 
   #openServices(): Services {
@@ -164,3 +178,6 @@ export class WasmRun {
     return this.#beside.push(new Uint8Array(bytes)) - 1;
   }
 }
+
+export const memoryMessage = ({ memoryMb }: OpenMeta): string =>
+  `The function used more than its ${memoryMb} MB of memory`;

@@ -14,7 +14,7 @@ import type { ExecutorSandbox, SandboxOwner } from '../sandbox-owner.ts';
 import type { EngineThread, Loss, ThreadUser } from './engine-thread.ts';
 import { monotonicMs, type Stop, type Turned } from './messages.ts';
 import type { ThreadPool } from './thread-pool.ts';
-import { WasmRun } from './wasm-run.ts';
+import { memoryMessage, WasmRun } from './wasm-run.ts';
 
 /** What all sandboxes of an executor have in common. */
 export interface Engines {
@@ -136,7 +136,7 @@ export class WasmSandbox implements ExecutorSandbox, ThreadUser {
     run.isInTurn = false;
     run.seenRunningMs = 0;
     run.usedCpuMs += tookMs;
-    if ('reason' in outcome) return this.#stopped(run, outcome);
+    if ('reason' in outcome) return run.stopped(outcome, memoryBytes);
     try {
       run.hear(outcome, memoryBytes);
     } catch (error) {
@@ -180,7 +180,7 @@ export class WasmSandbox implements ExecutorSandbox, ThreadUser {
     this.#isParsing = false;
     this.#broken =
       reason === 'memory'
-        ? ['OUT_OF_MEMORY', this.#memoryMessage()]
+        ? ['OUT_OF_MEMORY', memoryMessage(this.#meta)]
         : ['LOAD_FAILED', `It can't be loaded: ${message}`];
     for (const run of this.#runs.values()) run.relay.fail(...this.#broken);
     this.#releaseIdle();
@@ -193,16 +193,6 @@ export class WasmSandbox implements ExecutorSandbox, ThreadUser {
     run.isInTurn = run.wasSent = true;
     const deadlineMs = monotonicMs() + run.deadlineMs - performance.now();
     this.#thread.turn(this, { call: run.id, deadlineMs, cpuMs: run.cpuLeftMs, ...run.take() });
-  }
-
-  #stopped(run: WasmRun, { reason, message }: Stop): void {
-    if (reason === 'time') run.relay.fail('TIMED_OUT', ...run.overrun());
-    else if (reason === 'memory') run.relay.fail('OUT_OF_MEMORY', this.#memoryMessage());
-    else run.relay.fail('HANDLER_THREW', message);
-  }
-
-  #memoryMessage(): string {
-    return `The function used more than its ${this.#meta.memoryMb} MB of memory`;
   }
 
   #callOver(id: number): void {

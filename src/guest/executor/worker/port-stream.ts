@@ -1,4 +1,7 @@
-/** PortStream: a channel between threads as a stream of bytes, so that frames cross it like any other channel. */
+/**
+ * PortStream: a channel between threads as a stream of bytes, so that frames cross it like any other channel. What is
+ * written is copied before `write` returns.
+ */
 
 import { Duplex } from 'node:stream';
 import type { MessagePort } from 'node:worker_threads';

@@ -6,13 +6,13 @@
  */
 
 import type { Worker } from 'node:worker_threads';
-import { Connection, type FrameSender } from '../../../wire/connection.ts';
+import { Connection } from '../../../wire/connection.ts';
 import { FrameType, MAX_FRAME_TO_HOST, type OpenMeta } from '../../../wire/frames.ts';
 import type { StartedThread, ThreadProgress } from './thread-start.ts';
 
 /** What a thread needs of the process that it lives in. */
 export interface ThreadOwner {
-  readonly sender: FrameSender;
+  readonly sender: Connection;
   takeThread(memoryMb: number): StartedThread;
   /** No more frames of this call will be sent, and none are of use. */
   onCallOver(id: number): void;
@@ -77,6 +77,7 @@ export class SandboxThread {
     this.#worker.on('exit', () => this.#halfEnded());
     this.#connection = new Connection(channel, {
       maxFrameBytes: MAX_FRAME_TO_HOST,
+      freesPayloads: true,
       onFrame: (type, stream, frame) => this.#receive(type, stream, frame),
       onClose: () => this.#halfEnded(),
     });
@@ -164,10 +165,10 @@ export class SandboxThread {
       this.#isLoaded = true;
       return;
     }
-    if (type === FrameType.SANDBOX_LOG) return this.#owner.sender.sendBytes(type, this.id, payload);
+    if (type === FrameType.SANDBOX_LOG) return this.#owner.sender.relay(type, this.id, payload);
     const call = this.#calls.get(stream);
     if (call !== undefined && this.#comesInTurn(call, type, payload)) {
-      this.#owner.sender.sendBytes(type as FrameType, stream, payload);
+      this.#owner.sender.relay(type as FrameType, stream, payload);
       if (type === FrameType.FAULT || type === FrameType.SETTLED || type === FrameType.NOT_BEGUN) this.#forget(call);
       else if (type === FrameType.REPLY && isSettled(payload)) this.#forget(call);
     }

@@ -37,6 +37,8 @@ export class WorkerExecutor implements ThreadOwner {
     this.sender = new Connection(channel, {
       maxFrameBytes: MAX_FRAME_TO_GUEST,
       splitsData: true,
+      freesPayloads: true,
+      freesBodies: true,
       onFrame: (type, stream, payload) => this.#receive(type, stream, payload),
       // Without its host an executor has no reason to be.
       onClose: () => process.kill(process.pid, 'SIGKILL'),

@@ -16,6 +16,7 @@ entrypoint = "./fns/hello/main.ts"
 import_map = "./import_map.json"
 verify_jwt = false
 pass_authorization = true
+runtime = "node22"
 tier = "isolate"
 cordon = "function"
 handler = "main"

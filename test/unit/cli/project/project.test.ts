@@ -13,6 +13,10 @@ test('folders with an index and code files are functions; _shared, declarations 
     'functions/hello/index.ts': '',
     'functions/plain/index.mjs': '',
     'functions/single.ts': '',
+    'functions/report/main.py': '',
+    'functions/script.py': '',
+    'functions/venv/pyvenv.cfg': '',
+    'functions/__pycache__/x.pyc': '',
     'functions/types.d.ts': '',
     'functions/single.test.ts': '',
     'functions/_shared/cors.ts': '',
@@ -26,6 +30,8 @@ test('folders with an index and code files are functions; _shared, declarations 
     'constructor=functions/constructor/index.js',
     'hello=functions/hello/index.ts',
     'plain=functions/plain/index.mjs',
+    'report=functions/report/main.py',
+    'script=functions/script.py',
     'single=functions/single.ts',
   ]);
 });
@@ -89,6 +95,7 @@ test('the examples of this repository are a project', async () => {
     [
       ['echo', false],
       ['hello', false],
+      ['hello-python', false],
     ],
   );
 });

@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { field } from '../../../../src/walls/cgroup/files.ts';
 import { findPlaces } from '../../../../src/walls/cgroup/places.ts';
 import { openCgroups } from '../../../../src/walls/cgroup/select.ts';
@@ -59,16 +60,21 @@ test('version 2 writes limits and reads usage where controllers are delegated', 
   }
   const cgroups = openV2([{ version: 2, controllers: [], folder }], 'cordon-test');
   assert.deepEqual(cgroups?.limits, ['cpu', 'memory', 'tasks']);
-  const cgroup = cgroups.create({ memoryBytes: 1 << 20, cpuCores: 0.5, maxTasks: 9 });
+  const cgroup = cgroups.create({ memoryBytes: 1 << 20, cpuCores: 0.5, cpuShares: 2_048, maxTasks: 9 });
+  assert.equal(readFileSync(join(home, 'cpu.weight'), 'utf8'), '50', 'what is walled weighs as much as the host');
   const [entrance = ''] = cgroup.entrances;
   const written = (name: string): string => readFileSync(join(dirname(entrance), name), 'utf8');
-  assert.deepEqual(['memory.max', 'cpu.max', 'pids.max', 'memory.swap.max', 'memory.oom.group'].map(written), [
-    '1048576',
-    '50000 100000',
-    '9',
-    '0',
-    '1',
-  ]);
+  assert.deepEqual(
+    ['memory.max', 'cpu.max', 'cpu.weight', 'pids.max', 'memory.swap.max', 'memory.oom.group'].map(written),
+    ['1048576', '50000 100000', '200', '9', '0', '1'],
+  );
+  for (const [shares, weight] of [
+    [2, '1'],
+    [262_144, '10000'],
+  ] as const) {
+    assert.ok(cgroup.limit({ cpuShares: shares }));
+    assert.equal(written('cpu.weight'), weight);
+  }
   assert.equal(cgroup.usage(), null);
   writeFileSync(join(dirname(entrance), 'memory.current'), '5000\n');
   writeFileSync(join(dirname(entrance), 'memory.stat'), 'anon 1\nactive_file 1000\ninactive_file 500\n');
@@ -107,5 +113,32 @@ test(
     assert.deepEqual(await once(child, 'exit'), [null, 'SIGKILL']);
     await cgroup.remove();
     for (const file of cgroup.entrances) assert.ok(!existsSync(dirname(file)), file);
+  },
+);
+
+test(
+  'who weighs more gets more of a processor that both want, as the kernel counts it',
+  { skip: (real === null || !real.limits.includes('cpu')) && 'no cgroup that divides the CPU here' },
+  async () => {
+    assert.ok(real !== null);
+    const [heavy, light] = [real.create({ cpuShares: 4_096 }), real.create({ cpuShares: 256 })];
+    const children = [heavy, light].map(({ entrances }) => {
+      const enter = entrances.map((file) => `echo 0 > '${file}'`).join('; ');
+      return spawn('sh', ['-c', `${enter}; taskset -p -c 0 $$ > /dev/null; while :; do :; done`], { stdio: 'inherit' });
+    });
+    const cpuMs = (): readonly number[] => [heavy, light].map((cgroup) => cgroup.usage()?.cpuMs ?? 0);
+    try {
+      // Until both have begun, whoever is alone has it all.
+      while (cpuMs().some((ms) => ms < 40)) await delay(20);
+      const begun = cpuMs();
+      const used = (): readonly number[] => cpuMs().map((ms, at) => ms - (begun[at] ?? 0));
+      while (used().reduce((sum, ms) => sum + ms) < 1_000) await delay(50);
+      const [most = 0, least = 0] = used();
+      assert.ok(most > 4 * least, `${most} ms against ${least} ms`);
+    } finally {
+      for (const cgroup of [heavy, light]) cgroup.kill();
+      await Promise.all(children.filter(({ signalCode }) => signalCode === null).map((child) => once(child, 'exit')));
+      await Promise.all([heavy.remove(), light.remove()]);
+    }
   },
 );

@@ -39,6 +39,35 @@ for (const architecture of ['x64', 'arm64'] as const) {
       assert.equal(decide('executor', 'clone', 0x1001_0f00n), 1);
     });
 
+    test('gives a container sockets of the internet, and to others none but Unix’s', () => {
+      for (const [family, type, protocol] of [
+        [1n, 1n, 0n],
+        [2n, 1n, 6n],
+        [2n, 2n, 17n],
+        [10n, 0x80801n, 0n],
+      ] as const) {
+        assert.equal(decide('container', 'socket', family, type, protocol), ALLOWED);
+        if (family !== 1n) assert.equal(decide('program', 'socket', family, type, protocol), 97);
+      }
+      // netlink, packet, vsock, raw, SCTP by two ways, ping, DCCP
+      for (const [family, type, protocol] of [
+        [16n, 3n, 0n],
+        [17n, 3n, 0n],
+        [40n, 1n, 0n],
+        [2n, 3n, 255n],
+        [2n, 5n, 0n],
+        [2n, 1n, 132n],
+        [2n, 2n, 1n],
+        [2n, 6n, 33n],
+      ] as const)
+        assert.equal(decide('container', 'socket', family, type, protocol), 97, `${family} ${type} ${protocol}`);
+      for (const call of ['setsid', 'pidfd_open', 'msync']) {
+        assert.equal(decide('container', call), ALLOWED);
+        assert.equal(decide('program', call), 1);
+      }
+      assert.equal(decide('container', 'clone', 0x1000_0000n | 17n), 1);
+    });
+
     test('tells of calls that it can’t look into that they are missing', () => {
       for (const call of ['clone3', 'openat2', 'io_uring_setup']) assert.equal(decide('program', call), 38, call);
       const unknown = run(filterOf('program', architecture), AUDIT[architecture], NEWEST_CALL + 1, []);

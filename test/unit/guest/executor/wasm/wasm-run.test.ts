@@ -22,6 +22,8 @@ const META: OpenMeta = {
   env: {},
 };
 
+const FULL_BYTES = 60 * 1024 * 1024;
+
 function makeRun(): { run: WasmRun; streams: number[]; metas: string[] } {
   const streams: number[] = [];
   const metas: string[] = [];
@@ -77,14 +79,35 @@ test('text of all kinds ends in frames of this call or an error', () => {
 });
 
 test('out of memory is told from an error that only says so where there was no memory for one', () => {
-  const fault = (meta: string, memoryBytes: number): string => {
+  const fault = (message: string, memoryBytes: number): string => {
     const { run, metas } = makeRun();
-    run.hear([record(Out.FAULT, 7, meta)], memoryBytes);
+    run.hear([record(Out.FAULT, 7, JSON.stringify(['HANDLER_THREW', message, null]))], memoryBytes);
     return (JSON.parse(metas[0] ?? '[]') as string[])[0] ?? '';
   };
-  assert.equal(fault('["HANDLER_THREW","InternalError: out of memory",null]', 0), 'OUT_OF_MEMORY');
-  assert.equal(fault('["HANDLER_THREW","The code threw null",null]', 1_000), 'HANDLER_THREW');
-  assert.equal(fault('["HANDLER_THREW","The code threw null",null]', 60 * 1024 * 1024), 'OUT_OF_MEMORY');
+  assert.equal(fault('InternalError: out of memory', 0), 'OUT_OF_MEMORY');
+  assert.equal(fault('Error: of mine', FULL_BYTES), 'HANDLER_THREW');
+  for (const message of [
+    'The code threw null',
+    'The code threw something that cannot be described',
+    'InternalError: Invalid error message',
+  ]) {
+    assert.equal(fault(message, 1_000), 'HANDLER_THREW', message);
+    assert.equal(fault(message, FULL_BYTES), 'OUT_OF_MEMORY', message);
+  }
+});
+
+test('an engine that fails with its memory full has failed of that', () => {
+  const fault = (reason: 'time' | 'memory' | 'trap', memoryBytes: number): unknown => {
+    const { run, metas } = makeRun();
+    run.stopped({ reason, message: 'it trapped' }, memoryBytes);
+    assert.equal(run.relay.isOver, true);
+    return (JSON.parse(metas[0] ?? '[]') as unknown[]).slice(0, 2);
+  };
+  const outOfMemory = ['OUT_OF_MEMORY', 'The function used more than its 64 MB of memory'];
+  assert.deepEqual(fault('memory', 0), outOfMemory);
+  assert.deepEqual(fault('trap', FULL_BYTES), outOfMemory);
+  assert.deepEqual(fault('trap', 1_000), ['HANDLER_THREW', 'it trapped']);
+  assert.deepEqual(fault('time', FULL_BYTES), ['TIMED_OUT', 'Execution timed out after 1s']);
 });
 
 test('what is posted is delivered in order, with its bytes', () => {
