@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type * as Esbuild from 'esbuild';
 import { bundleParts } from './bundle-parts.ts';
+import { keepMade, madeName, readMade } from './made-store.ts';
 
 export interface BundleOptions {
   /** The beginning of the file's name. */
@@ -49,7 +50,8 @@ export const LOWERED_AWAIT: Readonly<Record<string, false>> = {
 
 /** Resolves to the bundle's path. Rejects with esbuild's own error, which is a bug of ours. */
 export async function bundleGuest(entry: URL | string, cacheDir: string, options: BundleOptions): Promise<string> {
-  const code = await withEsbuild((esbuild) => bundle(esbuild, entry, options));
+  const made = await madeName(['bundle', String(entry), JSON.stringify(options)]);
+  const code = await once(made, () => withEsbuild((esbuild) => bundle(esbuild, entry, options)));
   return keep(code, cacheDir, options.name, options.platform === 'node' ? 'mjs' : 'js');
 }
 
@@ -64,11 +66,22 @@ export async function bundleLibrary(
 ): Promise<string> {
   const paths = Object.entries(entries).map(([module, url]) => [fileURLToPath(url), module] as const);
   const names = new Map(paths);
-  const codes = await withEsbuild((esbuild) =>
-    Promise.all(paths.map(([path]) => bundleOne(esbuild, path, siblings(names, prefix), define))),
-  );
-  const library = Object.fromEntries(paths.map(([, module], i) => [module, codes[i]!]));
-  return keep(Buffer.from(JSON.stringify(library)), cacheDir, name, 'json');
+  const made = await madeName(['library', JSON.stringify([paths, prefix, define])]);
+  const library = await once(made, async () => {
+    const codes = await withEsbuild((esbuild) =>
+      Promise.all(paths.map(([path]) => bundleOne(esbuild, path, siblings(names, prefix), define))),
+    );
+    return Buffer.from(JSON.stringify(Object.fromEntries(paths.map(([, module], i) => [module, codes[i]!]))));
+  });
+  return keep(library, cacheDir, name, 'json');
+}
+
+async function once(name: string, make: () => Promise<Uint8Array>): Promise<Uint8Array> {
+  const kept = await readMade(name);
+  if (kept !== null) return kept;
+  const made = await make();
+  await keepMade(name, made);
+  return made;
 }
 
 async function keep(code: Uint8Array, cacheDir: string, name: string, ending: string): Promise<string> {

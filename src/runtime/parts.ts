@@ -317,8 +317,14 @@ async function wire(config: Config, output: Output, closers: Closers): Promise<P
   };
 }
 
-/** Loads a version without calling its handler; its sandbox then serves the first requests. */
+/** A machine that is busy with others may have been too slow: once more tells that from a version that never loads. */
 async function probe(invocations: Invocations, version: FunctionVersion): Promise<Fault | null> {
+  const fault = await loadOnce(invocations, version);
+  return fault?.code === 'TIMED_OUT' ? loadOnce(invocations, version) : fault;
+}
+
+/** Loads a version without calling its handler; its sandbox then serves the first requests. */
+async function loadOnce(invocations: Invocations, version: FunctionVersion): Promise<Fault | null> {
   const { outcome } = invocations.run(version, {
     principal: SYSTEM,
     cause: 'health-check',

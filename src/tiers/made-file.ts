@@ -4,8 +4,9 @@ import { execFile } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
+import { keepMade, readMade } from '../lib/made-store.ts';
 import { NODE_FLAGS } from '../lib/v8-flags.ts';
 
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -33,7 +34,10 @@ export async function makeFile(cacheDir: string, options: MadeFileOptions): Prom
   hash.update([...args, ...key].join('\0'));
   const file = join(cacheDir, `${name}-${hash.digest('hex').slice(0, 16)}.${ending}`);
   if (existsSync(file)) return file;
-  const content = await runMaker(options);
+  const made = basename(file);
+  const kept = await readMade(made);
+  const content = kept ?? (await runMaker(options));
+  if (kept === null) await keepMade(made, content);
   const unfinished = `${file}.${randomUUID()}`;
   await writeFile(unfinished, content);
   await rename(unfinished, file);

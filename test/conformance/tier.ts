@@ -103,7 +103,7 @@ export function testTier(name: string, start: StartTier): void {
       );
       const seen = JSON.parse((await opened.call()).body) as { env: object; own: object; process: string };
       // Where it may start programs, they are told of the way out.
-      const own = Object.fromEntries(Object.entries(seen.own).filter(([name]) => !/_PROXY$/i.test(name)));
+      const own = Object.fromEntries(Object.entries(seen.own).filter(([variable]) => !/_PROXY$/i.test(variable)));
       assert.deepEqual([seen.env, own], [{ GIVEN: 'value' }, { GIVEN: 'value' }]);
       assert.equal(seen.process, subject.tier.traits.engine === 'node' ? 'object' : 'undefined');
     });

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { sharedLibraries } from '../../../walls/libraries.ts';
+import { librariesOfAll } from '../../../walls/libraries.ts';
 import { TOOL_FOLDERS } from '../../../walls/tools.ts';
 import { layOutFolder } from './laid-out.ts';
 
@@ -50,7 +50,7 @@ export async function commonFiles(cacheDir: string): Promise<readonly RootFile[]
  * the loader looks last: a container needs not know of that user.
  */
 export async function librariesOf(binaries: readonly string[]): Promise<readonly RootFile[]> {
-  const paths = [...new Set((await Promise.all(binaries.map(sharedLibraries))).flat())];
+  const paths = await librariesOfAll(binaries);
   const home = paths.find((path) => /^(?:libc\.so|libc\.musl|ld-musl)/.test(basename(path)));
   const taken = new Set(paths);
   return paths.map((path) => {
