@@ -50,8 +50,9 @@ export const LOWERED_AWAIT: Readonly<Record<string, false>> = {
 
 /** Resolves to the bundle's path. Rejects with esbuild's own error, which is a bug of ours. */
 export async function bundleGuest(entry: URL | string, cacheDir: string, options: BundleOptions): Promise<string> {
-  const made = await madeName(['bundle', String(entry), JSON.stringify(options)]);
-  const code = await once(made, () => withEsbuild((esbuild) => bundle(esbuild, entry, options)));
+  const path = entry instanceof URL ? fileURLToPath(entry) : entry;
+  const made = await madeName(path, ['bundle', JSON.stringify(options)]);
+  const code = await once(made, () => withEsbuild((esbuild) => bundle(esbuild, path, options)));
   return keep(code, cacheDir, options.name, options.platform === 'node' ? 'mjs' : 'js');
 }
 
@@ -66,7 +67,7 @@ export async function bundleLibrary(
 ): Promise<string> {
   const paths = Object.entries(entries).map(([module, url]) => [fileURLToPath(url), module] as const);
   const names = new Map(paths);
-  const made = await madeName(['library', JSON.stringify([paths, prefix, define])]);
+  const made = await madeName(paths[0]?.[0] ?? '', ['library', JSON.stringify([paths, prefix, define])]);
   const library = await once(made, async () => {
     const codes = await withEsbuild((esbuild) =>
       Promise.all(paths.map(([path]) => bundleOne(esbuild, path, siblings(names, prefix), define))),
@@ -76,7 +77,8 @@ export async function bundleLibrary(
   return keep(library, cacheDir, name, 'json');
 }
 
-async function once(name: string, make: () => Promise<Uint8Array>): Promise<Uint8Array> {
+async function once(name: string | null, make: () => Promise<Uint8Array>): Promise<Uint8Array> {
+  if (name === null) return make();
   const kept = await readMade(name);
   if (kept !== null) return kept;
   const made = await make();
@@ -132,9 +134,8 @@ function siblings(names: ReadonlyMap<string, string>, prefix: string): Esbuild.P
   };
 }
 
-async function bundle(esbuild: typeof Esbuild, entry: URL | string, options: BundleOptions): Promise<Uint8Array> {
+async function bundle(esbuild: typeof Esbuild, path: string, options: BundleOptions): Promise<Uint8Array> {
   const isBare = options.platform === 'bare';
-  const path = entry instanceof URL ? fileURLToPath(entry) : entry;
   const shared: Esbuild.BuildOptions = {
     bundle: true,
     write: false,

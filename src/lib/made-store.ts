@@ -20,11 +20,12 @@ const MAX_FILES = 64;
 
 let fingerprint: Promise<string> | null = null;
 
-/** A file's name for what is made of the sources as they are now, and of this. */
-export async function madeName(of: readonly string[]): Promise<string> {
+/** A file's name for what is made of the sources as they are now, of one of them and of the rest; null for another file's. */
+export async function madeName(source: string, rest: readonly string[]): Promise<string | null> {
+  if (!SOURCES.some((folder) => source.startsWith(join(ROOT, folder, '/')))) return null;
   fingerprint ??= readFingerprint();
   return createHash('sha256')
-    .update(JSON.stringify([await fingerprint, ...of.map((text) => text.replaceAll(ROOT, ''))]))
+    .update(JSON.stringify([await fingerprint, ...[source, ...rest].map((text) => text.replaceAll(ROOT, ''))]))
     .digest('hex');
 }
 
