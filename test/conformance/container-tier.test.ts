@@ -5,8 +5,8 @@ import { testPython } from './python.ts';
 import { testTier } from './tier.ts';
 
 for (const wall of ['bwrap', 'unshare'] as const) {
-  testTier(`containers behind ${wall}`, (capabilities) => startContainerTier(wall, capabilities));
-  testPython(`containers behind ${wall}`, (capabilities) => startBareContainerTier(wall, capabilities));
+  testTier(`the container tier behind ${wall}`, (capabilities) => startContainerTier(wall, capabilities));
+  testPython(`the container tier behind ${wall}`, (capabilities) => startBareContainerTier(wall, capabilities));
 }
 
-testCapabilities('containers behind bwrap', (capabilities) => startContainerTier('bwrap', capabilities));
+testCapabilities('the container tier behind bwrap', (capabilities) => startContainerTier('bwrap', capabilities));

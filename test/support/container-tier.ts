@@ -6,6 +6,7 @@
  */
 
 import type { Capabilities } from '../../src/core/capability.ts';
+import { Fault } from '../../src/core/faults.ts';
 import type { FunctionVersion } from '../../src/core/function.ts';
 import { MB } from '../../src/core/limits.ts';
 import type { Runtime } from '../../src/core/runtime.ts';
@@ -67,7 +68,8 @@ let groups = 0;
 class Group implements Executor {
   readonly id: string = `group${++groups}`;
   readonly #waiting: Executor[];
-  readonly #containers = new Set<Executor>();
+  /** With the bytes at which each is ended, where the kernel does not do so. */
+  readonly #containers = new Map<Executor, number>();
   #events: ExecutorEvents | null = null;
   #ended = false;
   readonly #timer = setInterval(() => this.tick(performance.now()), TICK_MS);
@@ -77,15 +79,14 @@ class Group implements Executor {
   }
 
   get pid(): number | null {
-    return [...this.#containers][0]?.pid ?? null;
+    return [...this.#containers.keys()][0]?.pid ?? null;
   }
 
   open(version: FunctionVersion, events: SandboxEvents): Sandbox {
     const container = this.#waiting.shift();
     if (container === undefined) throw new Error('A function takes the container that was started when it was built');
-    this.#containers.add(container);
-    const baseBytes = container.usage()?.rssBytes ?? 0;
-    container.holdTo?.(baseBytes + (version.limits.memoryMb + MB_BESIDE) * MB);
+    const boundBytes = (container.usage()?.rssBytes ?? 0) + (version.limits.memoryMb + MB_BESIDE) * MB;
+    this.#containers.set(container, container.holdTo?.(boundBytes) === true ? Infinity : boundBytes);
     container.listen({
       onExit: () => void this.#containers.delete(container),
       onBroken: (reason, culprit) => {
@@ -107,23 +108,27 @@ class Group implements Executor {
 
   usage(): ExecutorUsage | null {
     if (this.#ended) return null;
-    const each = [...this.#containers].map((container) => container.usage()?.rssBytes ?? 0);
+    const each = [...this.#containers.keys()].map((container) => container.usage()?.rssBytes ?? 0);
     return { rssBytes: each.reduce((sum, bytes) => sum + bytes, 0) };
   }
 
   cpuMs(): number | null {
     if (this.#ended) return null;
-    return [...this.#containers].reduce((sum, container) => sum + (container.cpuMs() ?? 0), 0);
+    return [...this.#containers.keys()].reduce((sum, container) => sum + (container.cpuMs() ?? 0), 0);
   }
 
   tick(nowMs: number): number {
-    return Math.max(0, ...[...this.#containers].map((container) => container.tick(nowMs)));
+    for (const [container, boundBytes] of this.#containers) {
+      if ((container.usage()?.rssBytes ?? 0) < boundBytes) continue;
+      void container.kill('it is over its memory', new Fault('OUT_OF_MEMORY', 'The function is over its memory'));
+    }
+    return Math.max(0, ...[...this.#containers.keys()].map((container) => container.tick(nowMs)));
   }
 
   async kill(reason: string): Promise<void> {
     if (this.#ended) return;
     clearInterval(this.#timer);
-    await Promise.all([...this.#containers].map((container) => container.kill(reason)));
+    await Promise.all([...this.#containers.keys()].map((container) => container.kill(reason)));
     this.#ended = true;
     this.#events?.onExit(reason);
   }
