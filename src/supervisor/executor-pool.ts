@@ -11,6 +11,8 @@ import type { Executor, Tier } from '../core/tier.ts';
 /** A tenant that is made up for the purpose must not be able to drain the pool for the others. */
 const TAKES_A_SECOND = 20;
 const TAKES_A_SECOND_EACH = 5;
+/** Where each sandbox takes one, a project of some functions that is deployed takes as many at once. */
+const SANDBOXES_FOR_ONE = 4;
 /** Processes that boot at the same time only make each other slow. */
 const MAX_STARTING = 2;
 const RETRY_MS = 1_000;
@@ -215,10 +217,11 @@ export class ExecutorPool {
       this.#takes.clear();
     }
     const takes = (this.#takes.get(tenant) ?? 0) + 1;
-    if (this.#takesInSecond >= TAKES_A_SECOND || takes > TAKES_A_SECOND_EACH) {
+    const factor = this.tier.traits.executorPerSandbox === true ? SANDBOXES_FOR_ONE : 1;
+    if (this.#takesInSecond >= TAKES_A_SECOND * factor || takes > TAKES_A_SECOND_EACH * factor) {
       throw new Fault('OVERLOADED', 'Too many executors were started in this second', {
         retryAfterSeconds: 1,
-        limit: `executors-a-second=${TAKES_A_SECOND_EACH}`,
+        limit: `executors-a-second=${TAKES_A_SECOND_EACH * factor}`,
       });
     }
     this.#takesInSecond++;
