@@ -159,7 +159,7 @@ for (const name of WALL_NAMES.filter((each) => each !== 'none')) {
         const poll = setInterval(() => (peak = Math.max(peak, guest.usage()?.memoryBytes ?? 0)), 5);
         const exit = await guest.exited;
         clearInterval(poll);
-        assert.deepEqual(exit, { code: null, signal: 'SIGKILL' });
+        assert.deepEqual(exit, { code: null, signal: 'SIGKILL', outOfMemory: true });
         assert.ok(peak <= limits.memoryBytes, `it had ${peak}`);
       });
     },
